@@ -1,0 +1,187 @@
+"""The store's engine and its two doors: `read` and `write`.
+
+Owns connections, transactions and the writer thread. All writes of a process go through one thread, which puts what
+is waiting into one transaction: a durable commit costs as much for fifty writes as for one, and one writer never
+meets itself on a counter row. Knows no tables beyond `meta`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from . import tables
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Job = Callable[[Connection], Any]
+
+READ_THREADS = 4
+RETRIES = 5
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached or written now; nothing was stored. Try again later."""
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql://…`. Makes the folder of a SQLite file."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed)
+    return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=READ_THREADS + 1)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 5.0, "check_same_thread": False}, pool_size=READ_THREADS + 1
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling starts them too late (at the first write); we start them ourselves.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit that was answered survives a power cut, https://www.sqlite.org/pragma.html#pragma_synchronous
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later is refused at once when another wrote meanwhile, whatever
+        # the time-out; so writers say so from the start.
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+class Store:
+    """Runs functions of a Connection: `read` in a pool of threads, `write` in the one writer thread.
+
+    A write's result is given only after its commit. When a function of a batch raises, that one alone is undone.
+    """
+
+    def __init__(self, engine: Engine, batch_size: int = 50) -> None:
+        self.engine = engine
+        self.epoch = ""
+        self._batch_size = batch_size
+        self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
+        self._jobs: queue.SimpleQueue[tuple[Job, Future[Any]] | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="store-write", daemon=True)
+        self._closed = False
+
+    def open(self) -> None:
+        """Reads or makes the epoch and starts the writer. Blocking."""
+        with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
+            self.epoch = _read_epoch(connection)
+        self._writer.start()
+
+    async def read(self, function: Callable[..., T], *args: Any) -> T:
+        """Runs `function(connection, *args)` in a read transaction. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, function, *args)
+
+    async def write(self, function: Callable[..., T], *args: Any) -> T:
+        """Runs `function(connection, *args)` and commits. Raises StoreUnavailable, or what the function raised."""
+        future: Future[Any] = Future()
+        self._jobs.put((lambda connection: function(connection, *args), future))
+        result: T = await asyncio.wrap_future(future)
+        return result
+
+    def close(self) -> None:
+        """Finishes the writes that wait, then lets go of the database. Blocking."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            if self._writer.ident is not None:
+                self._writer.join()
+            self._readers.shutdown()
+            self.engine.dispose()
+
+    def _read(self, function: Callable[..., T], *args: Any) -> T:
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                return function(connection, *args)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise StoreUnavailable(_reason(error)) from error
+
+    def _write_all(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            batch = [first]
+            last = False
+            while len(batch) < self._batch_size and not self._jobs.empty():
+                item = self._jobs.get()
+                if item is None:
+                    last = True
+                    break
+                batch.append(item)
+            self._commit(batch)
+            if last:
+                return
+
+    def _commit(self, batch: list[tuple[Job, Future[Any]]]) -> None:
+        outcomes: list[tuple[Any, BaseException | None]] = []
+        for attempt in range(RETRIES):
+            try:
+                outcomes = self._try_commit([job for job, _ in batch])
+                break
+            except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+                # A deadlock with another node, a restarted database, a locked file: the same jobs once more.
+                if attempt + 1 < RETRIES:
+                    time.sleep(0.05 * 2**attempt)
+                    continue
+                unavailable = StoreUnavailable(_reason(error))
+                outcomes = [(None, unavailable)] * len(batch)
+            except Exception as error:
+                log.exception("the store's writer failed")
+                outcomes = [(None, error)] * len(batch)
+                break
+        for (_, future), (result, problem) in zip(batch, outcomes, strict=True):
+            if not future.set_running_or_notify_cancel():
+                continue
+            if problem is None:
+                future.set_result(result)
+            else:
+                future.set_exception(problem)
+
+    def _try_commit(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+        outcomes: list[tuple[Any, BaseException | None]] = []
+        with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
+            for job in jobs:
+                point = connection.begin_nested()
+                try:
+                    result = job(connection)
+                except (sa.exc.OperationalError, sa.exc.InterfaceError):
+                    raise  # the whole transaction is lost, not this job
+                except Exception as error:
+                    point.rollback()
+                    outcomes.append((None, error))
+                else:
+                    point.commit()
+                    outcomes.append((result, None))
+        return outcomes
+
+
+def _read_epoch(connection: Connection) -> str:
+    epoch = connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch")).scalar()
+    if epoch is None:
+        epoch = uuid.uuid4().hex
+        connection.execute(tables.meta.insert().values(key="epoch", value=epoch))
+    return str(epoch)
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

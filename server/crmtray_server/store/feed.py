@@ -1,0 +1,399 @@
+"""Notifications and every person's numbered feed of changes to them.
+
+Owns the one rule of the feed: a change of an item, its number and the feed's head are written in one transaction,
+with the feed's row locked first. So the numbers of a feed are exactly 1..head, and whoever reads `since` n misses
+nothing. A global sequence would not do: it becomes visible out of order.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from crmtray.protocol import (
+    Change,
+    ChangesPage,
+    Json,
+    Notification,
+    NotificationAction,
+    Priority,
+)
+
+from .tables import changes, feeds, notifications
+
+ID_CHUNK = 500
+"""Values in one IN list; SQLite's own limit was 999 for long."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """Whose rows: every query of this module takes one, so that none can forget the tenant or the user."""
+
+    tenant_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A notification to be: once per `dedupe_key` and scope."""
+
+    scope: Scope
+    dedupe_key: str
+    type: str
+    title: str
+    message: str
+    data: Json
+    priority: Priority
+    audience: str | None = None
+    actions: tuple[NotificationAction, ...] = ()
+    silent: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Changes of one feed, contiguous in `seq`, and what the feed's owner has unread after them."""
+
+    scope: Scope
+    changes: tuple[Change, ...]
+    unread_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What `GET /notifications` may be narrowed to; None means no narrowing."""
+
+    type: str | None = None
+    priority: str | None = None
+    unread: bool | None = None
+    text: str | None = None
+
+
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+def add(connection: Connection, items: Iterable[NewItem], now: datetime) -> list[Committed]:
+    """Stores the items that are new; those whose dedupe key the person already had are left as they are."""
+    by_scope: dict[Scope, dict[str, NewItem]] = {}
+    for item in items:
+        by_scope.setdefault(item.scope, {}).setdefault(item.dedupe_key, item)
+    # In one order everywhere, so that two nodes never wait for each other's feeds crosswise.
+    committed = [_add_to(connection, scope, by_scope[scope], now) for scope in sorted(by_scope)]
+    return [entry for entry in committed if entry.changes]
+
+
+def _add_to(connection: Connection, scope: Scope, items: dict[str, NewItem], now: datetime) -> Committed:
+    head = _lock(connection, scope)
+    known = _known_keys(connection, scope, list(items))
+    new = [item for key, item in items.items() if key not in known]
+    rows = [_row(item, head + number, now) for number, item in enumerate(new, start=1)]
+    if rows:
+        connection.execute(notifications.insert(), rows)
+        _append(connection, scope, head, [row["id"] for row in rows])
+    made = tuple(Change(row["seq"], row["id"], _from_mapping(row), new=True) for row in rows)
+    return Committed(scope, made, unread_count(connection, scope) if made else 0)
+
+
+def mark_read(connection: Connection, scope: Scope, ids: Iterable[str], now: datetime) -> Committed:
+    """Ids of nobody, of others, or already read make no change."""
+    unread = notifications.c.read_at.is_(None)
+    return _update_ids(connection, scope, ids, unread, {"read_at": now, "snoozed_until": None})
+
+
+def mark_all_read(connection: Connection, scope: Scope, now: datetime, up_to: int | None = None) -> Committed:
+    """`up_to`: only items made by changes up to that number, so that a late order spares what came after it."""
+    where = notifications.c.read_at.is_(None) & notifications.c.snoozed_until.is_(None) & _made_up_to(up_to)
+    return _update(connection, scope, where, {"read_at": now})
+
+
+def mark_unread(connection: Connection, scope: Scope, ids: Iterable[str]) -> Committed:
+    return _update_ids(connection, scope, ids, notifications.c.read_at.is_not(None), {"read_at": None})
+
+
+def snooze(connection: Connection, scope: Scope, ids: Iterable[str], until: datetime) -> Committed:
+    changed = notifications.c.snoozed_until.is_distinct_from(until)
+    return _update_ids(connection, scope, ids, changed, {"snoozed_until": until})
+
+
+def remove(connection: Connection, scope: Scope, ids: Iterable[str], now: datetime) -> Committed:
+    return _update_ids(connection, scope, ids, sa.true(), {"removed_at": now})
+
+
+def clear(connection: Connection, scope: Scope, now: datetime, up_to: int | None = None) -> Committed:
+    return _update(connection, scope, _made_up_to(up_to), {"removed_at": now})
+
+
+def wake(connection: Connection, now: datetime) -> list[Committed]:
+    """Brings back, as unread, every item whose snooze is over."""
+    due = (notifications.c.snoozed_until <= now) & notifications.c.removed_at.is_(None)
+    owners = sa.select(notifications.c.tenant_id, notifications.c.user_id).where(due).distinct()
+    scopes = sorted(Scope(*row) for row in connection.execute(owners))
+    return [_update(connection, scope, due, {"snoozed_until": None, "read_at": None}) for scope in scopes]
+
+
+def _update_ids(
+    connection: Connection,
+    scope: Scope,
+    ids: Iterable[str],
+    where: sa.ColumnElement[bool],
+    values: dict[str, Any],
+) -> Committed:
+    wanted = list(dict.fromkeys(ids))
+    return _update(connection, scope, where & notifications.c.id.in_(wanted), values)
+
+
+def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool], values: dict[str, Any]) -> Committed:
+    head = _lock(connection, scope)
+    rows = connection.execute(_kept(scope).where(where).order_by(notifications.c.first_seq)).all()
+    if not rows:
+        return Committed(scope, (), unread_count(connection, scope))
+    numbered = [{"_id": row.id, "_seq": head + number} for number, row in enumerate(rows, start=1)]
+    by_id = notifications.update().where(notifications.c.id == sa.bindparam("_id"))
+    connection.execute(by_id.values({"seq": sa.bindparam("_seq"), **values}), numbered)
+    _append(connection, scope, head, [row.id for row in rows])
+    made = tuple(
+        _change(dict(row._mapping) | values | {"seq": mark["_seq"]}) for row, mark in zip(rows, numbered, strict=True)
+    )
+    return Committed(scope, made, unread_count(connection, scope))
+
+
+def _lock(connection: Connection, scope: Scope) -> int:
+    """The feed's head, with its row locked until the transaction ends (SQLite has locked the file already)."""
+    query = sa.select(feeds.c.head).where(_is(feeds, scope)).with_for_update()
+    head = connection.execute(query).scalar()
+    if head is None:
+        _insert_feed(connection, scope)
+        head = connection.execute(query).scalar_one()
+    return int(head)
+
+
+def _insert_feed(connection: Connection, scope: Scope) -> None:
+    row = {"tenant_id": scope.tenant_id, "user_id": scope.user_id, "head": 0}
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(insert(feeds).values(row).on_conflict_do_nothing())
+
+
+def _append(connection: Connection, scope: Scope, head: int, ids: Sequence[str]) -> None:
+    entries = [
+        {"tenant_id": scope.tenant_id, "user_id": scope.user_id, "seq": head + number, "notification_id": id}
+        for number, id in enumerate(ids, start=1)
+    ]
+    connection.execute(changes.insert(), entries)
+    connection.execute(feeds.update().where(_is(feeds, scope)).values(head=head + len(ids)))
+
+
+def _known_keys(connection: Connection, scope: Scope, keys: list[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(keys), ID_CHUNK):
+        part = notifications.c.dedupe_key.in_(keys[start : start + ID_CHUNK])
+        query = sa.select(notifications.c.dedupe_key).where(_is(notifications, scope), part)
+        known.update(connection.execute(query).scalars())
+    return known
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+def changes_since(
+    connection: Connection, scope: Scope, epoch: str, client_epoch: str | None, since: int | None, limit: int
+) -> ChangesPage:
+    """What came after `since`, at most `limit` entries; everything kept when the client's cursor means nothing here."""
+    feed = connection.execute(sa.select(feeds.c.head, feeds.c.floor).where(_is(feeds, scope))).first()
+    head, floor = (feed.head, feed.floor) if feed else (0, 0)
+    unread = unread_count(connection, scope)
+    if client_epoch != epoch or since is None or not floor <= since <= head:
+        rows = connection.execute(_kept(scope).order_by(notifications.c.seq).limit(limit + 1)).all()
+        entries = [_change(row._mapping) for row in rows]
+        return _page(epoch, head, entries, limit, reset=True, unread=unread)
+    joined = changes.join(notifications, notifications.c.id == changes.c.notification_id)
+    query = (
+        sa.select(changes.c.seq.label("change_seq"), notifications)
+        .select_from(joined)
+        .where(_is(changes, scope), changes.c.seq > since)
+        .order_by(changes.c.seq)
+        .limit(limit + 1)
+    )
+    entries = [_change(row._mapping, row.change_seq) for row in connection.execute(query)]
+    return _page(epoch, head, entries, limit, reset=False, unread=unread)
+
+
+def _page(epoch: str, head: int, entries: list[Change], limit: int, *, reset: bool, unread: int) -> ChangesPage:
+    has_more = len(entries) > limit
+    shown = tuple(entries[:limit])
+    seq = shown[-1].seq if has_more else head
+    return ChangesPage(epoch, seq, shown, has_more, reset, unread)
+
+
+def search(
+    connection: Connection, scope: Scope, wanted: Filter, limit: int, offset: int
+) -> tuple[list[Notification], int]:
+    """A page, newest first, and how many there are in all."""
+    query = _filtered(_kept(scope), wanted)
+    total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+    newest = query.order_by(notifications.c.created_at.desc(), notifications.c.first_seq.desc())
+    rows = connection.execute(newest.limit(limit).offset(offset)).all()
+    return [_from_mapping(row._mapping) for row in rows], int(total)
+
+
+def _filtered(query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
+    if wanted.type is not None:
+        query = query.where(notifications.c.type == wanted.type)
+    if wanted.priority is not None:
+        query = query.where(notifications.c.priority == wanted.priority)
+    if wanted.unread is not None:
+        unread = notifications.c.read_at.is_(None) & notifications.c.snoozed_until.is_(None)
+        query = query.where(unread if wanted.unread else ~unread)
+    if wanted.text:
+        found = [c.icontains(wanted.text, autoescape=True) for c in (notifications.c.title, notifications.c.message)]
+        query = query.where(sa.or_(*found))
+    return query
+
+
+def get(connection: Connection, scope: Scope, id: str) -> Notification | None:
+    row = connection.execute(_kept(scope).where(notifications.c.id == id)).first()
+    return None if row is None else _from_mapping(row._mapping)
+
+
+def unread_count(connection: Connection, scope: Scope) -> int:
+    """Unread items that are neither removed nor snoozed."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(notifications)
+        .where(
+            _is(notifications, scope),
+            notifications.c.read_at.is_(None),
+            notifications.c.removed_at.is_(None),
+            notifications.c.snoozed_until.is_(None),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def cursor(connection: Connection, scope: Scope) -> int:
+    return int(connection.execute(sa.select(feeds.c.head).where(_is(feeds, scope))).scalar() or 0)
+
+
+def heads(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
+    """The heads of those of these feeds that have any change."""
+    found: dict[Scope, int] = {}
+    for start in range(0, len(scopes), ID_CHUNK):
+        pairs = [(scope.tenant_id, scope.user_id) for scope in scopes[start : start + ID_CHUNK]]
+        query = sa.select(feeds.c.tenant_id, feeds.c.user_id, feeds.c.head).where(
+            sa.tuple_(feeds.c.tenant_id, feeds.c.user_id).in_(pairs)
+        )
+        found.update({Scope(row.tenant_id, row.user_id): int(row.head) for row in connection.execute(query)})
+    return found
+
+
+def next_wake(connection: Connection) -> datetime | None:
+    query = sa.select(sa.func.min(notifications.c.snoozed_until)).where(notifications.c.removed_at.is_(None))
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment
+
+
+# --- clients without a cursor ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Items in the order they were made, the last one's number, and the feed's head and unread count with them."""
+
+    notifications: tuple[Notification, ...]
+    last: int
+    head: int
+    unread_count: int
+
+
+def never_sent(connection: Connection, scope: Scope, after: int, limit: int) -> Unsent:
+    """Items that no client without a cursor was sent, made by changes past `after`, oldest first."""
+    feed = connection.execute(sa.select(feeds.c.head, feeds.c.simple_sent).where(_is(feeds, scope))).first()
+    if feed is None:
+        return Unsent((), after, 0, 0)
+    newer = notifications.c.first_seq > max(after, feed.simple_sent)
+    rows = connection.execute(_kept(scope).where(newer).order_by(notifications.c.first_seq).limit(limit)).all()
+    last = rows[-1].first_seq if rows else after
+    items = tuple(_from_mapping(row._mapping) for row in rows)
+    return Unsent(items, last, int(feed.head), unread_count(connection, scope))
+
+
+def mark_sent(connection: Connection, scope: Scope, ids: Sequence[str]) -> None:
+    """These, and all made before them, were sent to a client without a cursor."""
+    newest = (
+        sa.select(sa.func.max(notifications.c.first_seq))
+        .where(_is(notifications, scope), notifications.c.id.in_(ids))
+        .scalar_subquery()
+    )
+    connection.execute(feeds.update().where(_is(feeds, scope), feeds.c.simple_sent < newest).values(simple_sent=newest))
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+def _is(table: sa.Table, scope: Scope) -> sa.ColumnElement[bool]:
+    return (table.c.tenant_id == scope.tenant_id) & (table.c.user_id == scope.user_id)
+
+
+def _kept(scope: Scope) -> sa.Select[Any]:
+    return sa.select(notifications).where(_is(notifications, scope), notifications.c.removed_at.is_(None))
+
+
+def _made_up_to(seq: int | None) -> sa.ColumnElement[bool]:
+    return sa.true() if seq is None else notifications.c.first_seq <= seq
+
+
+def _row(item: NewItem, seq: int, now: datetime) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "tenant_id": item.scope.tenant_id,
+        "user_id": item.scope.user_id,
+        "first_seq": seq,
+        "seq": seq,
+        "dedupe_key": item.dedupe_key,
+        "type": item.type,
+        "title": item.title,
+        "message": item.message,
+        "data": item.data,
+        "actions": [action.to_wire() for action in item.actions],
+        "priority": item.priority,
+        "audience": item.audience,
+        "created_at": now,
+        "read_at": None,
+        "snoozed_until": None,
+        "removed_at": None,
+        "silent": item.silent,
+        "reason": item.reason,
+    }
+
+
+def _change(row: Any, seq: int | None = None) -> Change:
+    """An entry shows the item as it is now, not as it was: the newest state is what every device ends with."""
+    number = row["seq"] if seq is None else seq
+    body = None if row["removed_at"] is not None else _from_mapping(row)
+    return Change(number, row["id"], body, new=number == row["first_seq"])
+
+
+def _from_mapping(row: Any) -> Notification:
+    return Notification(
+        id=row["id"],
+        seq=row["seq"],
+        type=row["type"],
+        title=row["title"],
+        message=row["message"],
+        data=row["data"],
+        priority=row["priority"],
+        audience=row["audience"],
+        actions=tuple(NotificationAction.from_wire(action) for action in row["actions"]),
+        read=row["read_at"] is not None,
+        read_at=row["read_at"],
+        created_at=row["created_at"],
+        snoozed_until=row["snoozed_until"],
+        silent=row["silent"],
+        reason=row["reason"],
+    )

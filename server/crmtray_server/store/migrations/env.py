@@ -1,0 +1,9 @@
+"""Alembic's entry: runs migrations on the connection that `migrate.upgrade` gives."""
+
+from alembic import context
+
+from crmtray_server.store.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+context.run_migrations()

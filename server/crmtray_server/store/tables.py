@@ -1,0 +1,162 @@
+"""The store's tables, as the newest migration leaves them. Alembic (migrations/) makes them, not create_all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes on both databases; SQLite has no time zones and keeps text that sorts by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    # The number of the newest change; raised in the transaction that makes the change.
+    Column("head", BigInteger, nullable=False),
+    # Numbers up to here are no longer kept: a client that stopped before starts anew.
+    Column("floor", BigInteger, nullable=False, server_default="0"),
+    # Newest item that was sent to a client without a cursor; see realtime.
+    Column("simple_sent", BigInteger, nullable=False, server_default="0"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    # Which change made it, and its newest one.
+    Column("first_seq", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("dedupe_key", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("actions", JSON, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("audience", String),
+    Column("created_at", UtcTime, nullable=False),
+    Column("read_at", UtcTime),
+    Column("snoozed_until", UtcTime),
+    # A removed item stays as a row until clean-up, so that its dedupe key keeps it from coming back.
+    Column("removed_at", UtcTime),
+    Column("silent", Boolean, nullable=False),
+    Column("reason", String),
+    UniqueConstraint("tenant_id", "user_id", "dedupe_key", name="notifications_once"),
+)
+Index("notifications_newest", notifications.c.tenant_id, notifications.c.user_id, notifications.c.created_at)
+Index(
+    "notifications_unread",
+    notifications.c.tenant_id,
+    notifications.c.user_id,
+    sqlite_where=notifications.c.read_at.is_(None) & notifications.c.removed_at.is_(None),
+    postgresql_where=notifications.c.read_at.is_(None) & notifications.c.removed_at.is_(None),
+)
+Index(
+    "notifications_snoozed",
+    notifications.c.snoozed_until,
+    sqlite_where=notifications.c.snoozed_until.is_not(None),
+    postgresql_where=notifications.c.snoozed_until.is_not(None),
+)
+
+# The feed: which item the change with this number concerned. What the item looks like stands in `notifications`.
+changes = Table(
+    "changes",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("notification_id", String, nullable=False),
+)
+
+# Answers of operations that a client may send again with the same id (Idempotency-Key).
+operations = Table(
+    "operations",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("operation_id", String, primary_key=True),
+    Column("request", String, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# What is true in the CRM now and was already told; see detectors.
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("key", String, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("mark", String, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("email", String, nullable=False, unique=True),  # folded: the same in any case
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("password_hash", String, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# One row a login. The refresh token's hash only; the previous one is kept to tell a lost answer from a theft.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("refresh_hash", String, nullable=False),
+    Column("previous_hash", String),
+    Column("rotated_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+)
+Index("sessions_of_user", sessions.c.tenant_id, sessions.c.user_id)
