@@ -1,0 +1,1 @@
+"""HTTP: handlers parse, call and serialise; what they call decides. One module a noun."""

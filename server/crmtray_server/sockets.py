@@ -1,0 +1,193 @@
+"""python-socketio's server, made strict: what the library takes from a client and should not.
+
+Owns frames and the life of a socket up to a valid CONNECT: refuses malformed and oversized frames, binary
+attachments, other namespaces, reserved and unknown events, floods, sockets that never sign in, and readers that do
+not read. A violator's transport is aborted: a polite close waits for the peer. Knows nothing of notifications.
+
+The library's behaviours that this file exists for are listed, with sources, in docs/decisions/0004-strict-sockets.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import socketio
+from aiohttp import web
+from engineio.async_drivers import aiohttp as driver
+from engineio.packet import MESSAGE
+from engineio.packet import Packet as EnginePacket
+from socketio import packet as socket_packet
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10.0
+MAX_QUEUED = 512
+"""Frames waiting for a client that does not read; then it is cut, and catches up when it comes back."""
+FRAMES_PER_SECOND, FRAMES_BURST = 50.0, 200.0
+_TYPES = (socket_packet.CONNECT, socket_packet.DISCONNECT, socket_packet.EVENT, socket_packet.ACK)
+
+
+class Violation(ValueError):
+    """A frame that no well-meaning client sends."""
+
+
+class StrictPacket(socket_packet.Packet):  # type: ignore[misc]
+    """Decodes text packets of the default namespace with plain JSON arguments only."""
+
+    def decode(self, encoded_packet: Any) -> int:
+        if not isinstance(encoded_packet, str):
+            raise Violation("binary packet")
+        try:
+            attachments = super().decode(encoded_packet)
+        except (ValueError, IndexError, RecursionError) as error:
+            raise Violation(f"malformed packet: {error}") from None
+        if self.packet_type not in _TYPES or attachments:
+            raise Violation("packet type")
+        if self.namespace not in (None, "/"):
+            raise Violation("namespace")
+        if self.packet_type == socket_packet.EVENT:
+            self._check_event()
+        return 0
+
+    def _check_event(self) -> None:
+        if not isinstance(self.data, list) or not self.data or not isinstance(self.data[0], str):
+            raise Violation("event without a name")
+
+
+class StrictWebSocket(driver.WebSocket):  # type: ignore[misc]
+    """The aiohttp driver without compression (it costs 100 KB a connection), with checked and counted frames."""
+
+    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+        request = environ["aiohttp.request"]
+        self._sock = web.WebSocketResponse(max_msg_size=self.server.max_http_buffer_size, compress=False)
+        await self._sock.prepare(request)
+        self.environ = environ
+        self._tokens, self._counted_at = FRAMES_BURST, time.monotonic()
+        await self.handler(self)
+        return self._sock
+
+    async def wait(self) -> str:
+        message = await self._sock.receive()
+        if message.type in (web.WSMsgType.CLOSE, web.WSMsgType.CLOSING, web.WSMsgType.CLOSED, web.WSMsgType.ERROR):
+            raise OSError("closed")
+        if message.type is not web.WSMsgType.TEXT or not _is_frame(message.data):
+            self._violated("not an Engine.IO frame")
+        if not self._may_send():
+            self._violated("too many frames")
+        frame: str = message.data
+        return frame
+
+    def _may_send(self) -> bool:
+        now = time.monotonic()
+        self._tokens = min(FRAMES_BURST, self._tokens + (now - self._counted_at) * FRAMES_PER_SECOND) - 1
+        self._counted_at = now
+        return self._tokens >= 0
+
+    def _violated(self, what: str) -> None:
+        abort(self.environ, what)
+        raise OSError(what)
+
+
+def _is_frame(text: str) -> bool:
+    """A close, ping, pong or upgrade, all short, or a message that begins like a Socket.IO packet.
+
+    The library would parse anything else as JSON before we see it, however deeply nested.
+    """
+    if text[:1] == "4":
+        return text[1:2].isascii() and text[1:2].isdigit()
+    return text[:1] in ("1", "2", "3", "5") and len(text) <= 16
+
+
+class IndexedManager(socketio.AsyncManager):  # type: ignore[misc]
+    """Forgets a client without looking through every other client's room; we use no rooms beside the library's."""
+
+    def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
+        rooms = self.rooms.get(namespace, {})
+        for room in (sid, None):
+            if sid in rooms.get(room, {}):
+                self.basic_leave_room(sid, namespace, room)
+        self.callbacks.pop(sid, None)
+        for pending in (self.pending_connect, self.pending_disconnect):
+            if sid in pending.get(namespace, ()):
+                pending[namespace].remove(sid)
+
+
+class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
+    """An AsyncServer that knows which events clients may send, and cuts those who send anything else."""
+
+    def __init__(self, events: frozenset[str], **options: Any) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            client_manager=IndexedManager(),
+            serializer=StrictPacket,
+            namespaces=["/"],
+            # In order, and no more of them at once than connections. Pings are answered by the library's own task.
+            async_handlers=False,
+            **options,
+        )
+        self._events = events
+        self._guards: dict[str, asyncio.TimerHandle] = {}
+        self._tried: set[str] = set()
+        self.eio._async = {**self.eio._async, "websocket": StrictWebSocket}
+
+    def send_frame(self, eio_sid: str, text: str) -> None:
+        """Queues a ready Socket.IO packet. Cuts a client that has let too many of them wait."""
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None or socket.closed:
+            return
+        if socket.queue.qsize() >= MAX_QUEUED:
+            self.abort(eio_sid, "the client does not read")
+            return
+        socket.queue.put_nowait(EnginePacket(MESSAGE, text))
+
+    def abort(self, eio_sid: str, why: str) -> None:
+        environ = self.environ.get(eio_sid)
+        if environ is not None:
+            abort(environ, why)
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        loop = asyncio.get_running_loop()
+        self._guards[eio_sid] = loop.call_later(CONNECT_SECONDS, self.abort, eio_sid, "no CONNECT in time")
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if eio_sid in self._tried:
+            raise Violation("second CONNECT")
+        self._tried.add(eio_sid)
+        await super()._handle_connect(eio_sid, namespace, data)
+        if self.manager.sid_from_eio_sid(eio_sid, "/") is not None:
+            self._disarm(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]) -> None:
+        if data[0] not in self._events:
+            raise Violation(f"event {data[0][:40]!r}")
+        if self.manager.sid_from_eio_sid(eio_sid, "/") is None:
+            raise Violation("event before CONNECT")
+        await super()._handle_event(eio_sid, namespace, id, data)
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Violation as violation:
+            self.abort(eio_sid, str(violation))
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        self._disarm(eio_sid)
+        self._tried.discard(eio_sid)
+        await super()._handle_eio_disconnect(eio_sid, reason)
+
+    def _disarm(self, eio_sid: str) -> None:
+        guard = self._guards.pop(eio_sid, None)
+        if guard is not None:
+            guard.cancel()
+
+
+def abort(environ: dict[str, Any], why: str) -> None:
+    request: web.Request = environ["aiohttp.request"]
+    transport = request.transport
+    if transport is not None and not transport.is_closing():
+        log.info("socket from %s cut: %s", request.remote, why)
+        transport.abort()
