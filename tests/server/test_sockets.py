@@ -283,6 +283,7 @@ async def test_too_many_connections_are_refused(tmp_path: Path) -> None:
         assert third.refusal["code"] == "too_many_connections"
 
 
+@pytest.mark.expects_log("is not an accepted origin")
 @pytest.mark.parametrize(("origin", "status"), [("https://evil.example", 400), (None, 101)])
 async def test_pages_of_other_origins_cannot_connect(live: Live, origin: str | None, status: int) -> None:
     address = live.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
@@ -296,5 +297,6 @@ async def test_pages_of_other_origins_cannot_connect(live: Live, origin: str | N
     assert got == status
 
 
+@pytest.mark.expects_log("Invalid transport")
 async def test_polling_is_refused(live: Live) -> None:
     assert (await request(live, "GET", "/socket.io/?EIO=4&transport=polling"))[0] == 400

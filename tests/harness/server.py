@@ -1,0 +1,111 @@
+"""A real server process, as an administrator would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from crmtray_server.auth import sign_claims
+
+ROOT = Path(__file__).parents[2]
+SECRET = "a secret of the tests, sixty-four bytes long, known to nobody else"
+
+
+class ServerProcess:
+    """`crmtray-server serve` on a free port, its store in `folder`. Restarts keep port and store."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
+            "JWT_SECRET_KEY": SECRET,
+            "DATABASE_URL": f"sqlite:///{folder / 'store.db'}",
+            "DETECTION_INTERVAL_SECONDS": "1",
+            **settings,
+        }
+        self._port = "0"
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+        self.log: deque[str] = deque(maxlen=200)
+
+    def __enter__(self) -> ServerProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.stop()
+
+    def start(self) -> None:
+        command = [sys.executable, "-P", "-m", "crmtray_server", "serve", "--port", self._port]
+        self._process = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        threading.Thread(target=self._read_log, args=(self._process,), daemon=True).start()
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            raise AssertionError("the server did not start:\n" + "\n".join(self.log))
+        self.url = json.loads(line)["url"]
+        self._port = self.url.rpartition(":")[2]
+
+    def stop(self) -> None:
+        """SIGTERM, and a clean end."""
+        process = self._ended()
+        process.terminate()
+        code = process.wait(15)
+        self._close(process)
+        assert code == 0, "\n".join(self.log)
+
+    def kill(self) -> None:
+        process = self._ended()
+        process.kill()
+        process.wait(15)
+        self._close(process)
+
+    def run(self, *arguments: str, text: str | None = None) -> str:
+        """Another command of the same server, to its end; what it printed."""
+        result = subprocess.run(
+            [sys.executable, "-P", "-m", "crmtray_server", *arguments],
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def add_user(self, user_id: str, email: str, role: str, password: str, tenant: str = "1") -> None:
+        arguments = ["--user-id", user_id, "--email", email, "--name", f"Persona {user_id}", "--role", role]
+        self.run("user", "add", *arguments, "--tenant", tenant, "--password-stdin", text=password + "\n")
+
+    def _ended(self) -> subprocess.Popen[str]:
+        assert self._process is not None
+        process, self._process = self._process, None
+        return process
+
+    def _close(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        process.stdout.close()
+
+    def _read_log(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        with process.stderr:
+            for line in process.stderr:
+                self.log.append(line.rstrip())
+
+
+def sign(user_id: str, tenant_id: str = "1", role: str = "seller", ttl: float = 3600) -> str:
+    """An access token that the server of the tests accepts."""
+    claims = {"user_id": user_id, "tenant_id": tenant_id, "role": role}
+    return sign_claims(SECRET, claims, timedelta(seconds=ttl), datetime.now(UTC))
