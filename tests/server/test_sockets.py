@@ -64,10 +64,10 @@ async def test_a_cursor_client_gets_the_page_then_every_change_in_order(live: Li
 
 async def test_nothing_is_missed_between_the_page_and_the_pushes(live: Live) -> None:
     async with sockets(live, live.token(ALICE)) as [alice]:
-        telling = [live.tell(ALICE, f"k{n}") for n in range(40)]
-        page, *_ = await asyncio.gather(
-            alice.call("subscribe_notifications", {"epoch": live.server.store.epoch, "since": 0}), *telling
-        )
+        cursor = {"epoch": live.server.store.epoch, "since": 0}
+        telling = [asyncio.create_task(live.tell(ALICE, f"k{n}")) for n in range(40)]
+        page = await alice.call("subscribe_notifications", cursor)
+        await asyncio.gather(*telling)
         rest = 40 - len(page["changes"])
         if rest:
             await alice.wait("new_notification", rest)

@@ -1,0 +1,85 @@
+"""Hands for the private desktop: lists, presses and fills what is on the screen, by name, over AT-SPI.
+
+atspi_hands.py list|press|type APPLICATION [NAME [TEXT]]
+Run by the system's Python, which has the bindings (python3-gi, gir1.2-atspi-2.0), not by the project's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import gi
+
+gi.require_version("Atspi", "2.0")
+from gi.repository import Atspi  # noqa: E402
+
+Node = Any
+
+
+def walk(node: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[Node, tuple[int, ...]]]:
+    yield node, path
+    for index in range(node.get_child_count()):
+        child = node.get_child_at_index(index)
+        if child is not None:
+            yield from walk(child, (*path, index))
+
+
+def everything(application: str) -> Iterator[tuple[str, Node, tuple[int, ...]]]:
+    root = Atspi.get_desktop(0)
+    for index in range(root.get_child_count()):
+        program = root.get_child_at_index(index)
+        if program is not None and application in (program.get_name() or ""):
+            for node, path in walk(program):
+                yield program.get_name(), node, path
+
+
+def showing(node: Node) -> bool:
+    return bool(node.get_state_set().contains(Atspi.StateType.SHOWING))
+
+
+def describe(program: str, node: Node, path: tuple[int, ...]) -> dict[str, Any]:
+    text = node.get_text_iface()
+    return {
+        "app": program,
+        "role": node.get_role_name(),
+        "name": node.get_name() or "",
+        "text": Atspi.Text.get_text(text, 0, -1) if text is not None else "",
+        "path": list(path),
+    }
+
+
+def find(application: str, name: str) -> Iterator[Node]:
+    for _, node, _ in everything(application):
+        if node.get_name() == name and showing(node):
+            yield node
+
+
+def press(application: str, name: str) -> None:
+    for node in find(application, name):
+        action = node.get_action_iface()
+        if action is not None and action.get_n_actions() and action.do_action(0):
+            return
+    sys.exit(f"nothing to press called {name!r}")
+
+
+def type_into(application: str, name: str, text: str) -> None:
+    for node in find(application, name):
+        editable = node.get_editable_text_iface()
+        if editable is not None and editable.set_text_contents(text):
+            return
+    sys.exit(f"nothing to write into called {name!r}")
+
+
+def main(verb: str, application: str, *rest: str) -> None:
+    if verb == "list":
+        print(json.dumps([describe(*thing) for thing in everything(application) if showing(thing[1])]))
+    elif verb == "press":
+        press(application, *rest)
+    else:
+        type_into(application, *rest)
+
+
+main(*sys.argv[1:])
