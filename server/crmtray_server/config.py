@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     jwt_secret_key: SecretStr
     database_url: str = ""
     crm_database_url: str | None = None
+    crm_mapping: str | None = None
     crm_actions: str = "off"
     crm_web_url: str | dict[str, str] | None = None
     socketio_cors_origins: CommaList = ()

@@ -178,15 +178,18 @@ def _reference(dialect: Dialect) -> dict[str, Statement]:
 
 
 def _for(dialect: Dialect, text: str) -> str:
-    """Writes `{seconds …}`, `{from …}` and `{to …}` as this database says it.
+    """Writes `{time …}`, `{seconds …}`, `{from …}` and `{to …}` as this database says it.
 
-    SQLite keeps times as text in whatever ISO form the CRM chose; its julianday() reads them all.
+    SQLite keeps times as text in whatever ISO form the CRM chose; its julianday() reads them all. PostgreSQL knows
+    times that Python does not ("infinity"): as text, one of them spoils its own row only.
     """
     if dialect == "postgresql":
+        text = re.sub(r"\{time ([\w.]+)\}", r"CAST(\1 AS text)", text)
         text = re.sub(r"\{seconds ([\w.]+)\}", r"CAST(EXTRACT(EPOCH FROM \1) AS double precision)", text)
         text = re.sub(r"\{day ([\w.]+)\} AND ", "", text)
         text = re.sub(r"\{from ([\w.]+) (:\w+)\}", r"\1 >= \2", text)
         return re.sub(r"\{to ([\w.]+) (:\w+)\}", r"\1 <= \2", text)
+    text = re.sub(r"\{time ([\w.]+)\}", r"\1", text)
     text = re.sub(r"\{seconds ([\w.]+)\}", r"(julianday(\1) - 2440587.5) * 86400.0", text)
     # Any ISO form of a later time sorts after the bare date before it: this lets an index take the first cut.
     text = re.sub(r"\{day ([\w.]+)\}", r"\1 >= date(:day_start, '-1 day')", text)
@@ -224,6 +227,8 @@ def crm_error(error: sa.exc.SQLAlchemyError, statement: Statement) -> CrmError:
             f"The query {statement.name} took longer than {QUERY_MILLISECONDS // 1000} s; "
             "give the CRM's database the indexes that docs/detection.md names."
         )
+    if isinstance(error, sa.exc.DataError):
+        return CrmError(f"The query {statement.name} gives a value that cannot be read ({said}); {_mend(statement)}.")
     if isinstance(error, sa.exc.ProgrammingError) or (statement.mapped and "syntax error" in said):
         return CrmError(f"The CRM's database refuses the query {statement.name} ({said}); {_mend(statement)}.")
     return CrmError(
@@ -262,7 +267,8 @@ SELECT tenants.id AS tenant_id, tenants.timezone FROM tenants
 
 _WAITING: Final = """
 SELECT conversations.id AS conversation_id, conversations.tenant_id, conversations.phone_number,
-       conversations.assigned_seller_id AS seller_id, users.full_name AS seller_name, conversations.last_message_time
+       conversations.assigned_seller_id AS seller_id, users.full_name AS seller_name,
+       {time conversations.last_message_time} AS last_message_time
 FROM conversations
 LEFT JOIN users ON users.id = conversations.assigned_seller_id AND users.tenant_id = conversations.tenant_id
 WHERE conversations.status = 'active' AND conversations.last_message_from_customer
@@ -307,12 +313,13 @@ WITH talks AS (
 )
 SELECT candidates.lead_id, candidates.tenant_id, candidates.first_name, candidates.last_name, candidates.phone_number,
        candidates.source, candidates.location, candidates.status, candidates.seller_id, candidates.estimated_value,
-       candidates.converted_at, COALESCE(counts.message_count, 0) AS message_count, candidates.last_message_time
+       candidates.converted_at, COALESCE(counts.message_count, 0) AS message_count,
+       {time candidates.last_message_time} AS last_message_time
 FROM candidates LEFT JOIN counts ON counts.lead_id = candidates.lead_id
 """
 
 _LEAD_MESSAGES: Final = """
-SELECT newest.lead_id, newest.body, newest.created_at
+SELECT newest.lead_id, newest.body, {time newest.created_at} AS created_at
 FROM (
   SELECT conversations.lead_id, messages.body, messages.created_at,
          ROW_NUMBER() OVER (
@@ -327,7 +334,7 @@ ORDER BY newest.lead_id, newest.place DESC
 
 _FOLLOWUPS: Final = """
 SELECT leads.id AS lead_id, leads.tenant_id, leads.first_name, leads.last_name, leads.phone_number, leads.status,
-       leads.assigned_seller_id AS seller_id, leads.next_follow_up, leads.notes
+       leads.assigned_seller_id AS seller_id, {time leads.next_follow_up} AS next_follow_up, leads.notes
 FROM leads
 WHERE leads.next_follow_up IS NOT NULL AND leads.status IN ('interested', 'negotiation')
   AND leads.assigned_seller_id IS NOT NULL

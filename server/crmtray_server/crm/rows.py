@@ -5,6 +5,7 @@ Owns the shapes and the many forms of ids, times and numbers. Pure; reads nothin
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from sqlalchemy.engine import RowMapping
 
 OVER: Final = frozenset({"converted", "won", "lost"})
 """Statuses of leads that nobody has to win any more."""
+LONGEST_NOTES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,10 @@ def parse_moment(value: object) -> datetime:
         value = datetime.fromisoformat(value.strip())
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, datetime.min.time())
-    if not isinstance(value, datetime):
+    # Some programs write the year 1 or 9999 for "none"; near the calendar's ends nothing can be added or taken away.
+    if not isinstance(value, datetime) or not 1900 <= value.year <= 9000:
         raise ValueError(f"not a time: {value!r}")
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"not a time: {value!r}") from None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def json_id(value: object) -> int | str:
@@ -112,22 +112,36 @@ def json_id(value: object) -> int | str:
 
 def text_id(value: object) -> str:
     """An id as it is compared everywhere."""
-    return str(json_id(value))
+    return value if isinstance(value, str) else str(json_id(value))
 
 
 def plain(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    """Text without what no database would store again."""
+    return "" if value is None else str(value).replace("\0", "").strip()
 
 
-def full_name(row: RowMapping) -> str:
-    full = " ".join(part for part in (plain(row["first_name"]), plain(row["last_name"])) if part)
-    return full or plain(row["phone_number"])
+def one_line(value: object) -> str:
+    """Text that goes into a sentence."""
+    return " ".join(plain(value).split())
+
+
+def full_name(row: RowMapping, otherwise: str) -> str:
+    parts = (one_line(row["first_name"]), one_line(row["last_name"]))
+    return " ".join(filter(None, parts)) or one_line(row["phone_number"]) or otherwise
+
+
+def notes_of(value: object) -> str | None:
+    """As the CRM has them, up to a length that still fits a notification."""
+    text = plain(value)
+    return (text if len(text) <= LONGEST_NOTES else f"{text[: LONGEST_NOTES - 1]}…") or None
 
 
 def number_of(value: object) -> int | float | None:
     """A number as JSON has it; None for what is none."""
     try:
         number = float(cast(Any, value))
-        return int(number) if number.is_integer() else number if number == number else None
     except (TypeError, ValueError, OverflowError):
         return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number

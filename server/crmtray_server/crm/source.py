@@ -37,7 +37,9 @@ from .rows import (
     SellerMetrics,
     full_name,
     json_id,
+    notes_of,
     number_of,
+    one_line,
     parse_moment,
     plain,
     text_id,
@@ -98,11 +100,8 @@ class CrmSource:
         except CrmMissing as error:
             self._warn_once("answers", f"{error} Answers between two readings cannot be seen without it.")
             return None
-        return {
-            text_id(row["conversation_id"]): datetime.fromtimestamp(float(row["answered_at"]), UTC)
-            for row in rows
-            if row["answered_at"] is not None
-        }
+        seconds = {text_id(row["conversation_id"]): number_of(row["answered_at"]) for row in rows}
+        return {id: datetime.fromtimestamp(value, UTC) for id, value in seconds.items() if value is not None}
 
     def lead_candidates(self, recent: datetime, min_points: float, area_points: int) -> Iterator[Lead]:
         """Open leads that can reach `min_points`, whatever their messages say."""
@@ -116,10 +115,14 @@ class CrmSource:
 
     def lead_messages(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """What each lead's customer wrote: the last ten messages, oldest first."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[tuple[datetime, str]]] = {}
         for row in self._by_ids("lead_messages", {}, ids):
-            found.setdefault(text_id(row["lead_id"]), []).append(str(row["body"] or ""))
-        return {lead: bodies[-10:] for lead, bodies in found.items()}
+            lead = text_id(row["lead_id"])
+            written = self._moment(row["created_at"], "created_at", "a message of lead", lead)
+            if written is not None:
+                found.setdefault(lead, []).append((written, str(row["body"] or "")))
+        # Sorted here: a narrowed query need not keep the order of the one inside. The sort keeps ties as they came.
+        return {lead: [body for _, body in sorted(rows, key=_written)[-10:]] for lead, rows in found.items()}
 
     def followups(self, until: datetime) -> Iterator[FollowUp]:
         """Open, assigned leads whose next follow-up is at `until` or before."""
@@ -133,14 +136,23 @@ class CrmSource:
         self, now: datetime, unanswered_after: timedelta, zones: Mapping[str, tzinfo]
     ) -> Iterator[SellerMetrics]:
         """Every active user's figures of the tenant's today: one query for each time zone in use."""
-        asked: set[tzinfo] = set(zones.values()) or {UTC}
-        asked.add(UTC)  # a tenant without a time zone
-        for zone in sorted(asked, key=str):
-            day_start = datetime.combine(now.astimezone(zone).date(), datetime.min.time(), zone)
-            parameters = {"day_start": day_start, "unanswered_before": now - unanswered_after}
-            for row in self._stream("seller_metrics", parameters):
-                if zones.get(text_id(row["tenant_id"]), UTC) == zone:
-                    yield _metrics(row, day_start.date())
+        strangers = False
+        for zone in sorted(set(zones.values()) or {UTC}, key=str):
+            for metrics in self._metrics(now, unanswered_after, zone):
+                strangers = strangers or metrics.tenant_id not in zones
+                if zones.get(metrics.tenant_id) == zone:
+                    yield metrics
+        if strangers:  # of a tenant without a time zone
+            for metrics in self._metrics(now, unanswered_after, UTC):
+                if metrics.tenant_id not in zones:
+                    yield metrics
+
+    def _metrics(self, now: datetime, unanswered_after: timedelta, zone: tzinfo) -> Iterator[SellerMetrics]:
+        day = now.astimezone(zone).date()
+        day_start = datetime.combine(day, datetime.min.time(), zone)
+        parameters = {"day_start": day_start, "unanswered_before": now - unanswered_after}
+        for row in self._stream("seller_metrics", parameters):
+            yield _metrics(row, day)
 
     def check(self, now: datetime) -> dict[str, str]:
         """Runs every query once: by name "ok", or the sentence that says what is wrong."""
@@ -164,15 +176,16 @@ class CrmSource:
 
     def _conversation(self, row: RowMapping) -> Conversation:
         id, seller = text_id(row["conversation_id"]), row["seller_id"]
+        answer = row.get("last_answer_time")
         return Conversation(
             id=id,
             tenant_id=text_id(row["tenant_id"]),
-            phone_number=plain(row["phone_number"]),
+            phone_number=one_line(row["phone_number"]),
             seller_id=text_id(seller),
             seller_ref=json_id(seller),
-            seller_name=plain(row["seller_name"]),
-            last_message_time=self._moment(row, "last_message_time", f"conversation {id}"),
-            last_answer=self._moment(row, "last_answer_time", f"conversation {id}"),
+            seller_name=one_line(row["seller_name"]),
+            last_message_time=self._moment(row["last_message_time"], "last_message_time", "conversation", id),
+            last_answer=self._moment(answer, "last_answer_time", "conversation", id),
         )
 
     def _lead(self, row: RowMapping) -> Lead:
@@ -180,15 +193,15 @@ class CrmSource:
         return Lead(
             id=id,
             tenant_id=text_id(row["tenant_id"]),
-            name=full_name(row),
-            phone_number=plain(row["phone_number"]),
+            name=full_name(row, f"Lead {id}"),
+            phone_number=one_line(row["phone_number"]),
             source=plain(row["source"]),
             location=plain(row["location"]),
             over=row["converted_at"] is not None or plain(row["status"]).lower() in OVER,
             seller_id=None if seller is None else text_id(seller),
             estimated_value=number_of(row["estimated_value"]),
             message_count=int(row["message_count"] or 0),
-            last_message_time=self._moment(row, "last_message_time", f"lead {id}"),
+            last_message_time=self._moment(row["last_message_time"], "last_message_time", "lead", id),
         )
 
     def _followup(self, row: RowMapping) -> FollowUp:
@@ -196,22 +209,22 @@ class CrmSource:
         return FollowUp(
             lead_id=id,
             tenant_id=text_id(row["tenant_id"]),
-            lead_name=full_name(row),
+            lead_name=full_name(row, f"Lead {id}"),
             status=plain(row["status"]),
             seller_id=text_id(row["seller_id"]),
             seller_ref=json_id(row["seller_id"]),
-            at=self._moment(row, "next_follow_up", f"lead {id}"),
-            notes=plain(row["notes"]) or None,
+            at=self._moment(row["next_follow_up"], "next_follow_up", "lead", id),
+            notes=notes_of(row["notes"]),
         )
 
-    def _moment(self, row: RowMapping, column: str, whose: str) -> datetime | None:
-        value = row.get(column)
+    def _moment(self, value: object, column: str, what: str, id: str) -> datetime | None:
         if value is None:
             return None
         try:
             return parse_moment(value)
         except ValueError:
-            self._warn_once(f"{whose} {column}", f"{whose}: {column} {value!r} is not a time; the row is left out")
+            sentence = f"{what} {id}: {column} {value!r} is not a time; the row is left out"
+            self._warn_once(f"{what} {id} {column}", sentence)
             return None
 
     def _zone(self, tenant: str, name: str) -> tzinfo:
@@ -286,12 +299,16 @@ _POSTGRES_SESSION: Final = (
 )
 
 
+def _written(message: tuple[datetime, str]) -> datetime:
+    return message[0]
+
+
 def _user(row: RowMapping) -> CrmUser:
     active = row["active"]
     return CrmUser(
         user_id=text_id(row["user_id"]),
         tenant_id=text_id(row["tenant_id"]),
-        name=plain(row["name"]),
+        name=one_line(row["name"]),
         email=plain(row["email"]),
         role=plain(row["role"]).lower(),
         active=active.strip().lower() in ("1", "t", "true") if isinstance(active, str) else bool(active),
@@ -303,7 +320,7 @@ def _metrics(row: RowMapping, day: date) -> SellerMetrics:
         tenant_id=text_id(row["tenant_id"]),
         seller_id=text_id(row["seller_id"]),
         seller_ref=json_id(row["seller_id"]),
-        seller_name=plain(row["seller_name"]),
+        seller_name=one_line(row["seller_name"]),
         day=day,
         avg_response_time_minutes=number_of(row["avg_response_time_minutes"]),
         unanswered_conversations=int(row["unanswered_conversations"] or 0),

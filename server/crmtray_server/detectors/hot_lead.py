@@ -1,0 +1,135 @@
+"""Hot leads: the score reaches the threshold.
+
+Owns the rule and its episodes, which end only well below the threshold: a score that swings about it, or loses its
+points for a recent message alone, does not alert again. The sum itself is in score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from crmtray.protocol import HOT_LEAD, Json
+
+from ..crm.rows import Lead
+from ..crm.source import CrmSource
+from ..events import Episode, Event
+from ..score import AREA_POINTS, RECENT, LeadScore, at_least, base_score, folded, with_intent
+from .findings import Found, Mark, Open, Ref, stamp
+
+HYSTERESIS: Final = 0.2
+BATCH: Final = 200
+"""Leads whose messages are held at a time."""
+
+Scored = tuple[Lead, LeadScore, Episode | None]
+Known = tuple[int, datetime | None, float]
+"""Message count, last message time, and the intent that was read then."""
+
+
+class HotLeadDetector:
+    kind = HOT_LEAD
+
+    def __init__(self, source: CrmSource) -> None:
+        self._source = source
+        self._threshold = source.settings.hot_lead_probability_threshold
+        self._end = source.settings.hot_lead_probability_threshold - HYSTERESIS
+        self._areas = folded(source.settings.high_value_areas)
+        self._intents: dict[Ref, Known] = {}
+        """Of the leads that mattered at the last reading: nobody wrote, nothing to read anew."""
+
+    def read(self, now: datetime, opened: Open, _horizon: timedelta) -> Found:
+        found = Found()
+        known: dict[Ref, Known] = {}
+        batch: list[Scored] = []
+        # Closed also when scoring fails: the CRM's connection goes back at once.
+        with closing(self._worth_reading(now, opened, found)) as items:
+            for item in items:
+                batch.append(item)
+                if len(batch) == BATCH:
+                    self._finish(batch, now, known, found)
+                    batch = []
+        self._finish(batch, now, known, found)
+        self._intents = known
+        found.closed += opened.values()  # the lead is gone
+        return found
+
+    def _worth_reading(self, now: datetime, opened: Open, found: Found) -> Generator[Scored, None, None]:
+        """Leads on which the messages decide, first the likely ones, then those of the other open episodes."""
+        for lead in self._likely(now, opened):
+            episode = opened.pop((lead.tenant_id, lead.id), None)
+            score = base_score(lead, now, self._areas)
+            if lead.over or not at_least(score.most, self._threshold if episode is None else self._end):
+                if episode is not None:
+                    found.closed.append(episode)
+            elif episode is None or not self._goes_on(lead, score, episode):
+                yield lead, score, episode
+
+    def _likely(self, now: datetime, opened: Open) -> Iterator[Lead]:
+        points = AREA_POINTS if self._areas else 0
+        yield from self._source.lead_candidates(now - RECENT, self._threshold * 100 - 1e-6, points)
+        yield from self._source.leads([lead_id for _, lead_id in opened])
+
+    def _goes_on(self, lead: Lead, score: LeadScore, episode: Episode) -> bool:
+        """Hot enough whatever the messages say, and there is nobody new to tell."""
+        return Mark.of(episode).seller_id == lead.seller_id and at_least(score.base, self._end)
+
+    def _finish(self, batch: list[Scored], now: datetime, known: dict[Ref, Known], found: Found) -> None:
+        for lead, score, episode in self._read_intents(batch, known):
+            _judge(lead, score, episode, now, self._threshold, self._end, found)
+
+    def _read_intents(self, batch: Iterable[Scored], known: dict[Ref, Known]) -> Iterator[Scored]:
+        items = list(batch)
+        unread = [lead.id for lead, _, _ in items if self._intent(lead) is None]
+        messages = self._source.lead_messages(unread) if unread else {}
+        for lead, score, episode in items:
+            intent = self._intent(lead)
+            scored = with_intent(score, messages.get(lead.id, [])) if intent is None else replace(score, intent=intent)
+            known[lead.tenant_id, lead.id] = (lead.message_count, lead.last_message_time, scored.intent or 0.0)
+            yield lead, scored, episode
+
+    def _intent(self, lead: Lead) -> float | None:
+        count, last, intent = self._intents.get((lead.tenant_id, lead.id), (-1, None, 0.0))
+        return intent if (count, last) == (lead.message_count, lead.last_message_time) else None
+
+
+def _judge(
+    lead: Lead, score: LeadScore, episode: Episode | None, now: datetime, threshold: float, end: float, found: Found
+) -> None:
+    if episode is None:
+        if score.reaches(threshold) and found.takes_more():
+            key = f"{HOT_LEAD}:{lead.id}:{stamp(lead.last_message_time)}"
+            _tell(lead, score, Episode(HOT_LEAD, lead.tenant_id, lead.id, key, now, ""), found)
+    elif not score.reaches(end):
+        found.closed.append(episode)
+    elif Mark.of(episode).seller_id != lead.seller_id:  # assigned to somebody who does not know yet
+        _tell(lead, score, episode, found)
+
+
+def _tell(lead: Lead, score: LeadScore, episode: Episode, found: Found) -> None:
+    found.events.append(_event(lead, score, episode.key))
+    found.opened.append(replace(episode, mark=str(Mark(lead.last_message_time, lead.seller_id))))
+
+
+def _event(lead: Lead, score: LeadScore, key: str) -> Event:
+    params: Json = {"lead_id": lead.id}
+    return Event(
+        kind=HOT_LEAD,
+        tenant_id=lead.tenant_id,
+        key=key,
+        user_id=lead.seller_id,
+        roles=() if lead.seller_id else ("ceo",),
+        priority="urgent",
+        data={
+            "lead_id": lead.id,
+            "lead_name": lead.name,
+            "phone_number": lead.phone_number,
+            "source": lead.source,
+            "probability": score.probability,
+            "recommended_action": "contactar_inmediatamente",
+            "estimated_value": lead.estimated_value,
+        },
+        action_names=(("contact_lead", params), ("view_lead", params), ("assign_lead", params)),
+    )

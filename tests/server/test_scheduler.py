@@ -1,0 +1,216 @@
+"""When the CRM is read: at the interval, at moments known before, when asked; and what happens when storing fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from crmtray.protocol import FOLLOW_UP, KINDS, UNANSWERED, Kind
+from crmtray_server.events import Detected, Episode
+from crmtray_server.scheduler import Scheduler, detect_once
+from crmtray_server.store import episodes
+from crmtray_server.store.database import StoreUnavailable
+from tests.server.reference_crm import HOUR, NOW, ReferenceCrm, Watch, store_url
+
+SOON = 10.0
+"""Longest wait for what should be there at once."""
+
+
+@pytest.fixture
+def crm(tmp_path: Path) -> Iterator[ReferenceCrm]:
+    crm = ReferenceCrm(f"sqlite:///{tmp_path / 'crm.db'}")
+    crm.people()
+    yield crm
+    crm.close()
+
+
+@pytest.fixture
+async def watch(crm: ReferenceCrm, tmp_path: Path) -> AsyncIterator[Watch]:
+    watch = Watch(crm, store_url(tmp_path))
+    yield watch
+    await watch.close()
+
+
+class Ingested:
+    """Keeps what it is given, and when; fails as often as it is told to."""
+
+    def __init__(self, watch: Watch, failures: int = 0) -> None:
+        self._watch = watch
+        self._failures = failures
+        self.tries = 0
+        self.taken: list[tuple[Kind, datetime]] = []
+        self._changed = asyncio.Condition()
+
+    async def __call__(self, detected: Detected) -> None:
+        async with self._changed:
+            self.tries += 1
+            self._changed.notify_all()
+            if self.tries <= self._failures:
+                raise StoreUnavailable("disk full")
+            detected.failures.clear()
+            await self._watch.tell(detected)
+            self.taken += [(event.kind, datetime.now(UTC)) for event in detected.events]
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SOON), self._changed:
+            await self._changed.wait_for(true)
+
+
+@asynccontextmanager
+async def running(scheduler: Scheduler) -> AsyncIterator[None]:
+    task = asyncio.create_task(scheduler.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class Looks:
+    """Detection whose answers the test gives; counts how often each is asked."""
+
+    def __init__(self, answer: Callable[[], Detected] = Detected) -> None:
+        self.next_due: datetime | None = None
+        self.reads = 0
+        self._answer = answer
+        self._loop = asyncio.get_running_loop()
+        self.read_again = asyncio.Event()
+
+    def read(self, _now: datetime) -> Detected:
+        self.reads += 1
+        self._loop.call_soon_threadsafe(self.read_again.set)
+        return self._answer()
+
+    def due(self, _now: datetime) -> Detected:
+        return Detected()
+
+    async def next_read(self) -> None:
+        async with asyncio.timeout(SOON):
+            await self.read_again.wait()
+        self.read_again.clear()
+
+
+async def nothing(_detected: Detected) -> None:
+    """Takes anything."""
+
+
+async def test_a_known_moment_fires_within_a_second_and_waits_for_no_reading(crm: ReferenceCrm, watch: Watch) -> None:
+    due = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    crm.conversation(5, due - HOUR)
+    ingested = Ingested(watch)
+    async with running(Scheduler(watch.detection, ingested, interval_seconds=3600)):
+        await ingested.until(lambda: bool(ingested.taken))
+    ((kind, moment),) = ingested.taken
+    assert kind == UNANSWERED
+    assert timedelta() <= moment - due < timedelta(seconds=1)
+
+
+async def test_whoever_asks_is_served_before_the_interval_is_over(crm: ReferenceCrm, watch: Watch) -> None:
+    ingested, looks = Ingested(watch), watch.detection
+    scheduler = Scheduler(looks, ingested, interval_seconds=3600, clock=lambda: NOW)
+    crm.lead(1, next_follow_up=NOW)
+    async with running(scheduler):
+        await ingested.until(lambda: len(ingested.taken) == 1)
+        crm.lead(2, next_follow_up=NOW)
+        scheduler.wake()
+        await ingested.until(lambda: len(ingested.taken) == 2)
+
+
+async def test_the_crm_is_read_every_interval() -> None:
+    looks = Looks()
+    async with running(Scheduler(looks, nothing, interval_seconds=0.2)):
+        for _ in range(3):
+            await looks.next_read()
+    assert looks.reads >= 3
+
+
+async def test_a_clock_that_was_put_back_does_not_stop_the_reading() -> None:
+    looks, now = Looks(), [NOW]
+    scheduler = Scheduler(looks, nothing, interval_seconds=0.2, clock=lambda: now[0])
+    async with running(scheduler):
+        await looks.next_read()
+        now[0] -= timedelta(days=1)
+        looks.next_due = now[0]  # what would wake it
+        await looks.next_read()
+
+
+@pytest.mark.expects_log("could not be stored")
+async def test_what_could_not_be_stored_is_found_and_stored_again(
+    crm: ReferenceCrm, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    crm.conversation(5, datetime.now(UTC) - 2 * HOUR)
+    ingested = Ingested(watch, failures=2)
+    scheduler = Scheduler(watch.detection, ingested, interval_seconds=3600)
+    with caplog.at_level(logging.INFO, logger="crmtray_server.scheduler"):
+        async with running(scheduler):
+            await ingested.until(lambda: ingested.tries == 1)
+            await ingested.until(lambda: bool(ingested.taken))
+    assert ingested.tries == 3
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    assert "What was detected could not be stored (disk full); it is tried again." in caplog.text
+    assert scheduler.status().ingest == "ok"
+
+
+async def test_nothing_counts_as_told_before_it_is_stored(crm: ReferenceCrm, watch: Watch) -> None:
+    crm.conversation(5, NOW - 2 * HOUR)
+
+    async def refuse(_detected: Detected) -> None:
+        raise StoreUnavailable("disk full")
+
+    with suppress(StoreUnavailable):
+        await detect_once(watch.detection, NOW, refuse)
+    assert len((await detect_once(watch.detection, NOW)).events) == 1
+
+
+async def test_a_backlog_is_read_on_at_once() -> None:
+    parts = iter([True, True, False])
+    looks = Looks(lambda: Detected(more=next(parts, False)))
+    async with running(Scheduler(looks, nothing, interval_seconds=3600)):
+        for _ in range(3):
+            await looks.next_read()
+    assert looks.reads == 3
+
+
+@pytest.mark.expects_log("is not detected")
+async def test_a_failure_is_said_once_when_it_begins_and_once_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    sentence = "The CRM has no table leads; add it, or give a query followups in CRM_MAPPING."
+    failing = iter([True, True, True])
+    looks = Looks(lambda: Detected(failures={FOLLOW_UP: sentence} if next(failing, False) else {}))
+    scheduler = Scheduler(looks, nothing, interval_seconds=0.2)
+    assert set(scheduler.status().kinds.values()) == {"not read yet"}
+    with caplog.at_level(logging.INFO, logger="crmtray_server.scheduler"):
+        async with running(scheduler):
+            await looks.next_read()
+            await looks.next_read()
+            assert scheduler.status().kinds == dict.fromkeys(KINDS, "ok") | {FOLLOW_UP: sentence}
+            assert not scheduler.status().ok
+            while looks.reads < 5:
+                await looks.next_read()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"follow_up_reminder is not detected: {sentence}",
+        "follow_up_reminder is detected again",
+    ]
+    assert scheduler.status().ok
+    assert scheduler.status().last_read is not None
+
+
+async def test_episodes_are_kept_replaced_and_only_closed_by_their_own_key(crm: ReferenceCrm, watch: Watch) -> None:
+    crm.conversation(5, NOW - 2 * HOUR)
+    detected = watch.detection.read(NOW)
+    await watch.tell(detected)
+    (old,) = detected.opened
+    read = episodes.reader(watch.store_engine)
+    assert read(UNANSWERED, None) == {("1", "5"): old}
+    assert read(UNANSWERED, ["5", "6"]) == {("1", "5"): old}
+    assert read(UNANSWERED, ["6"]) == read(FOLLOW_UP, None) == {}
+    newer = Episode(UNANSWERED, "1", "5", "newer", NOW, old.mark)
+    await watch.tell(Detected(opened=[newer], closed=[old]))
+    await watch.tell(Detected(closed=[old]))  # of a node that was slow
+    assert read(UNANSWERED, None) == {("1", "5"): newer}
