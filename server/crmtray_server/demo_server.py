@@ -1,0 +1,126 @@
+"""The throw-away server of `crmtray demo`: a sample CRM that lives, an account for everyone in it, nothing kept.
+
+All of it lies in a temporary folder that goes with the process; the process ends with its standard input, so that a
+killed parent leaves no orphan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from crmtray.protocol import Json, User
+
+from . import app
+from .auth import hasher
+from .config import Settings
+from .crm import demo, demo_pages
+from .crm.demo_texts import HIGH_VALUE_AREAS
+from .crm.engine import crm_engine
+from .crm.living import LivingCrm
+from .store import accounts
+
+HOST = "127.0.0.1"
+LINKS = {
+    "open_chat": "/demo/chats?conversation={conversation_id}",
+    "contact_lead": "/demo/chats?lead={lead_id}",
+    "view_lead": "/demo/leads/{lead_id}",
+    "view_metrics": "/demo/sellers/{seller_id}/metrics",
+}
+
+
+class DemoSettings(Settings):
+    """Takes nothing from the environment: a demo must never touch a real store or CRM."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *others: Any, **more: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def run(role: str, seed: int, ready: Callable[[Json], None]) -> None:
+    """Serves until standard input ends or a signal comes. `ready` gets the address and how to sign in."""
+    with tempfile.TemporaryDirectory(prefix="crmtray-demo-") as folder:
+        _run(Path(folder), role, seed, ready)
+
+
+def _run(folder: Path, role: str, seed: int, ready: Callable[[Json], None]) -> None:
+    crm_url = f"sqlite:///{folder / 'crm.db'}"
+    summary = demo.create(crm_url, seed=seed)
+    port = _free_port()
+    settings = DemoSettings(
+        jwt_secret_key=SecretStr(secrets.token_hex(32)),
+        database_url=f"sqlite:///{folder / 'store.db'}",
+        crm_database_url=crm_url,
+        crm_actions="sql",
+        crm_web_url={action: f"http://{HOST}:{port}{path}" for action, path in LINKS.items()},
+        detection_interval_seconds=2.0,
+        high_value_areas=HIGH_VALUE_AREAS,
+    )
+    password = secrets.token_urlsafe(12)
+    _add_accounts(settings, summary, password)
+    engine = crm_engine(crm_url)
+    person = summary.first(role)
+    living = LivingCrm(engine, seed, focus_role=role, focus_seller_id=person.id if role == "seller" else None)
+
+    def announce(url: str) -> None:
+        ready({"event": "ready", "url": url, "email": person.email, "password": password, "crm": crm_url})
+
+    def add_pages(web_app: web.Application) -> None:
+        demo_pages.add_routes(web_app, engine)
+
+    try:
+        app.run(settings, HOST, port, announce, add_pages, _alongside(living))
+    finally:
+        engine.dispose()
+
+
+def _alongside(living: LivingCrm) -> Callable[[asyncio.Event], Awaitable[None]]:
+    async def live(stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        watcher = threading.Thread(target=_wait_for_end, args=(loop, stop), name="stdin", daemon=True)
+        watcher.start()
+        await living.run(stop)
+
+    return live
+
+
+def _wait_for_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(stop.set)
+
+
+def _add_accounts(settings: Settings, summary: demo.DemoSummary, password: str) -> None:
+    hashed = hasher.hash(password)
+    store = app.open_store(settings)
+    people = [
+        (User(str(person.id), str(summary.tenant_id), person.full_name, person.email, person.role), hashed)
+        for person in summary.people
+    ]
+    try:
+        asyncio.run(store.write(accounts.add, people, datetime.now(UTC)))
+    finally:
+        store.close()
+
+
+def _free_port() -> int:
+    """The links in alerts name the port, so it must be known before the server listens."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
