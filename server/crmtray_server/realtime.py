@@ -90,10 +90,8 @@ class Realtime:
             self.sio.on(name, self._answering(name, handler))
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._hub.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sio.shutdown()
 
     # --- connections -------------------------------------------------------------------------------------------
@@ -111,7 +109,7 @@ class Realtime:
         connection = Connection(
             claims=claims,
             send=lambda frame: self.sio.send_frame(eio_sid, frame),
-            cut=lambda: self._spawn(self.sio.eio.disconnect(eio_sid), "cut"),
+            cut=lambda: self._spawn(self.sio.cut(eio_sid), "cut"),
         )
         self._connections[sid] = connection
         self._hub.add(connection)

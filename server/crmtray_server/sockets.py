@@ -24,6 +24,7 @@ from socketio import packet as socket_packet
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
+FAREWELL_SECONDS = 2.0
 MAX_QUEUED = 512
 """Frames waiting for a client that does not read; then it is cut, and catches up when it comes back."""
 FRAMES_PER_SECOND, FRAMES_BURST = 50.0, 200.0
@@ -142,6 +143,18 @@ class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
             self.abort(eio_sid, "the client does not read")
             return
         socket.queue.put_nowait(EnginePacket(MESSAGE, text))
+
+    async def cut(self, eio_sid: str) -> None:
+        """Tells the client that it is over, and ends the connection whether it listens or not."""
+        environ = self.environ.get(eio_sid)
+        if environ is None:
+            return
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, abort, environ, "it was to close and did not")
+        try:
+            # The library waits until the client has read everything.
+            await asyncio.wait_for(self.eio.disconnect(eio_sid), FAREWELL_SECONDS)
+        except TimeoutError:
+            return
 
     def abort(self, eio_sid: str, why: str) -> None:
         environ = self.environ.get(eio_sid)

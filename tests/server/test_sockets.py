@@ -272,6 +272,21 @@ async def test_a_client_that_does_not_read_is_cut_and_others_are_not(
         assert (await back.call("get_notification_count"))["ok"]
 
 
+async def test_a_client_that_ignores_its_end_is_ended_all_the_same(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict, "FAREWELL_SECONDS", 0.1)
+    address = live.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession() as session, session.ws_connect(address) as websocket:
+        await websocket.receive_str(timeout=5)
+        await websocket.send_str('40{"token":"' + live.token(ALICE) + '"}')
+        await websocket.receive_str(timeout=5)
+        [connection] = live.server.hub._connections[Scope("1", "1")]
+        connection.cut()
+        async with asyncio.timeout(5):
+            while (await websocket.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+    assert len(live.server.hub) == 0
+
+
 async def test_too_many_connections_are_refused(tmp_path: Path) -> None:
     async with (
         live_server(tmp_path, socketio_max_connections=1) as live,
