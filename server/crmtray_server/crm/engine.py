@@ -82,7 +82,8 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    engine = sa.create_engine(url, creator=connect)
+    # No pool: the file may be replaced (a restore, a sync), and an open connection would go on reading the old one.
+    engine = sa.create_engine(url, creator=connect, poolclass=sa.NullPool)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
