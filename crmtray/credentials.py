@@ -100,7 +100,7 @@ class Credentials:
         if self.memory_only:
             return
         try:
-            await self._in_keyring(lambda backend: backend.set_password(SERVICE, self._name(server), tokens.to_json()))
+            await self._in_keyring(lambda backend: self._store(backend, server, tokens))
         except KeyringUnavailable as error:
             self._fall_back(error)
 
@@ -109,9 +109,28 @@ class Credentials:
         if self.memory_only:
             return
         try:
-            await self._in_keyring(lambda backend: _delete(backend, self._name(server)))
+            await self._in_keyring(lambda backend: self._forget(backend, server))
         except KeyringUnavailable as error:
             log.warning("the stored login could not be deleted: %s", error.detail)
+
+    async def last_server(self) -> str | None:
+        """Where the stored login is for: the cache knows it too, but a cache can be lost."""
+        if self.memory_only:
+            return None
+        try:
+            server: str | None = await self._in_keyring(lambda backend: backend.get_password(SERVICE, self._profile))
+        except KeyringUnavailable:
+            return None  # the login window will say so, and ask
+        return server
+
+    def _store(self, backend: Any, server: str, tokens: Tokens) -> None:
+        backend.set_password(SERVICE, self._name(server), tokens.to_json())
+        backend.set_password(SERVICE, self._profile, server)
+
+    def _forget(self, backend: Any, server: str) -> None:
+        for name in (self._name(server), self._profile):
+            if backend.get_password(SERVICE, name) is not None:
+                backend.delete_password(SERVICE, name)
 
     def _name(self, server: str) -> str:
         return f"{self._profile}@{server}"
@@ -160,11 +179,6 @@ def encrypted_backend(backend: Any) -> Any:
 
 def _module(backend: Any) -> str:
     return str(type(backend).__module__)
-
-
-def _delete(backend: Any, name: str) -> None:
-    if backend.get_password(SERVICE, name) is not None:
-        backend.delete_password(SERVICE, name)
 
 
 async def _in_daemon_thread(work: Callable[[], Any]) -> Any:

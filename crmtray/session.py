@@ -115,7 +115,7 @@ class Session:
 
     async def start(self) -> bool:
         """Goes on with the stored login. False: there is none, call `login`."""
-        server = self.server
+        server = self.server or await self._credentials.last_server()
         tokens = await self._credentials.load(server) if server is not None else None
         if server is None or tokens is None:
             return False

@@ -123,3 +123,21 @@ async def test_what_is_not_ours_in_the_keyring_is_no_login(use: Any, caplog: pyt
 
 def test_tokens_do_not_show_in_logs() -> None:
     assert "secret" not in f"{TOKENS!r} {TOKENS}"
+
+
+async def test_the_server_of_a_login_is_known_without_the_cache(use: Any) -> None:
+    use(EncryptedKeyring())
+    credentials = Credentials("test")
+    assert await credentials.last_server() is None
+    await credentials.save(SERVER, TOKENS)
+    assert await Credentials("test").last_server() == SERVER
+    assert await Credentials("another").last_server() is None
+    await credentials.delete(SERVER)
+    assert await credentials.last_server() is None
+
+
+async def test_looking_for_the_server_does_not_answer_the_question_of_the_keyring(use: Any) -> None:
+    """The login window asks whether to go on without one; that must not be decided before."""
+    use(fail.Keyring())
+    credentials = Credentials("test")
+    assert await credentials.last_server() is None and not credentials.memory_only
