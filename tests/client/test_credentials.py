@@ -138,6 +138,6 @@ async def test_the_server_of_a_login_is_known_without_the_cache(use: Any) -> Non
 
 async def test_looking_for_the_server_does_not_answer_the_question_of_the_keyring(use: Any) -> None:
     """The login window asks whether to go on without one; that must not be decided before."""
-    use(fail.Keyring())
+    use(fail.Keyring())  # type: ignore[no-untyped-call]
     credentials = Credentials("test")
     assert await credentials.last_server() is None and not credentials.memory_only

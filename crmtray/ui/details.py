@@ -1,0 +1,79 @@
+"""The line under a message: who it is about, and what helps before one calls. Pure.
+
+Everything here comes from the CRM and is plain text. A field that is missing or odd is left out, never an error:
+other programs publish notifications too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Notification, Priority
+
+TEAM_MESSAGE = "team_message"
+"""What `notify_seller` makes at the other person."""
+PRIORITY_WORDS: Mapping[Priority, str] = {"urgent": "Urgente", "high": "Alta"}
+"""The priorities that are marked; the others are the normal case."""
+KIND_WORDS: Mapping[str, str] = {
+    UNANSWERED: "Conversación sin respuesta",
+    HOT_LEAD: "Lead caliente",
+    FOLLOW_UP: "Recordatorio",
+    PERFORMANCE: "Rendimiento",
+    TEAM_MESSAGE: "Mensaje del equipo",
+}
+_SEPARATOR = " · "
+
+
+def details(item: Notification) -> str:
+    data = item.data
+    match item.type:
+        case "hot_lead":
+            parts = [_text(data, "lead_name"), _text(data, "phone_number"), _money(data.get("estimated_value"))]
+        case "unanswered_conversation":
+            seller = _text(data, "seller_name")
+            parts = [f"Asignada a {seller}" if seller else ""]
+        case "follow_up_reminder":
+            parts = [_text(data, "recommended_approach"), _text(data, "previous_notes")]
+        case "performance_alert":
+            parts = [_text(data, "recommendation")]
+        case _:
+            parts = []
+    return _SEPARATOR.join(part for part in parts if part)
+
+
+def one_line(text: str) -> str:
+    """Remote text on one line: no line breaks, no control characters, no reversed writing direction."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def spoken(item: Notification, age: str) -> str:
+    """What a screen reader says of a row."""
+    parts = [
+        "" if item.read else "Sin leer",
+        PRIORITY_WORDS.get(item.priority, ""),
+        _kind_unless_said(item),
+        one_line(item.title),
+        one_line(item.message),
+        details(item),
+        age,
+        f"Acciones: {', '.join(one_line(action.label) for action in item.actions)}" if item.actions else "",
+    ]
+    return ". ".join(part for part in parts if part)
+
+
+def _kind_unless_said(item: Notification) -> str:
+    word = KIND_WORDS.get(item.type, "")
+    return "" if word.casefold() in item.title.casefold() else word
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    return one_line(value) if isinstance(value, str) else ""
+
+
+def _money(value: Any) -> str:
+    """`$ 1.500`: the CRM's own currency, whatever it is, so only the sign everybody reads as money."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        return ""
+    return f"$ {value:,.0f}".replace(",", ".")

@@ -1,0 +1,266 @@
+"""The login window, and the way from its button to a session.
+
+Owns what is asked, which field an error belongs to, and the consent to a login that nothing can keep. The password
+stays in its field and is wiped after use; tokens never pass through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from . import icons
+from .bars import plain_label
+from .tasks import Spawn
+
+LOGIN_WIDTH = 380
+
+
+class LoginWindow(QWidget):
+    submitted = Signal(str, str, str)
+    """Server, e-mail, password."""
+    memory_accepted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(None, Qt.WindowType.Window)
+        self.setObjectName("login")
+        self.setWindowTitle(self.tr("Entrar — crmtray"))
+        self.setWindowIcon(icons.app_icon())
+        self.setFixedWidth(LOGIN_WIDTH)
+        self.reason = plain_label(look="muted", wrap=True)
+        self.server, self.server_error = self._field(self.tr("https://crm.ejemplo.com"))
+        self.email, self.email_error = self._field(self.tr("nombre@empresa.com"))
+        self.password, self.password_error = self._field("")
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.error = plain_label(look="error", wrap=True)
+        self.enter = self._button(self.tr("Entrar"), "primary")
+        self.question = plain_label(wrap=True)
+        self.accept = self._button(self.tr("Continuar"), "primary")
+        self.refuse = self._button(self.tr("Cancelar"), "soft")
+        self._form, self._asking = QWidget(), QWidget()
+        self._build()
+        self.enter.clicked.connect(self.submit)
+        self.accept.clicked.connect(self._accept)
+        self.refuse.clicked.connect(lambda: self.show_question(""))
+        for edit in (self.server, self.email, self.password):
+            edit.textEdited.connect(self._clear_errors)
+        self._clear_errors()
+        self.show_question("")
+
+    # --- building -----------------------------------------------------------------------------------------------
+
+    def _field(self, placeholder: str) -> tuple[QLineEdit, QLabel]:
+        edit = QLineEdit()
+        edit.setPlaceholderText(placeholder)
+        return edit, plain_label(look="error", wrap=True)
+
+    def _button(self, text: str, look: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setProperty("look", look)
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        return button
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(32, 28, 32, 28)
+        layout.setSpacing(6)
+        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
+        logo = QLabel()
+        logo.setPixmap(icons.app_icon().pixmap(QSize(56, 56), self.devicePixelRatioF()))
+        layout.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
+        title = plain_label("crmtray", "big")
+        title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(title)
+        self.reason.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self.reason)
+        layout.addSpacing(10)
+        layout.addWidget(self._form)
+        layout.addWidget(self._asking)
+        self._build_form(QVBoxLayout(self._form))
+        self._build_question(QVBoxLayout(self._asking))
+
+    def _build_form(self, layout: QVBoxLayout) -> None:
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for name, edit, error in (
+            (self.tr("Servidor"), self.server, self.server_error),
+            (self.tr("Correo electrónico"), self.email, self.email_error),
+            (self.tr("Contraseña"), self.password, self.password_error),
+        ):
+            label = plain_label(name, "strong")
+            label.setBuddy(edit)
+            edit.setAccessibleName(name)
+            for widget in (label, edit, error):
+                layout.addWidget(widget)
+            layout.addSpacing(6)
+        layout.addWidget(self.error)
+        layout.addSpacing(6)
+        layout.addWidget(self.enter)
+
+    def _build_question(self, layout: QVBoxLayout) -> None:
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        layout.addWidget(self.question)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.refuse)
+        buttons.addWidget(self.accept)
+        layout.addLayout(buttons)
+
+    # --- what it shows ------------------------------------------------------------------------------------------
+
+    def open(self, server: str | None, message: str = "") -> None:
+        """`message`: why it is time to sign in, when it is not obvious."""
+        if server and not self.server.text():
+            self.server.setText(server)
+        self.reason.setText(message or self.tr("Las alertas de tu CRM, al momento."))
+        self.set_busy(False)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        empty = [edit for edit in (self.server, self.email, self.password) if not edit.text()]
+        (empty[0] if empty else self.password).setFocus()
+
+    def set_busy(self, busy: bool) -> None:
+        self.enter.setText(self.tr("Entrando…") if busy else self.tr("Entrar"))
+        for widget in (self.server, self.email, self.password, self.enter):
+            widget.setEnabled(not busy)
+
+    def fail(self, code: str, message: str) -> None:
+        """Beside the field that can mend it."""
+        self.set_busy(False)
+        if code in ("bad_server", "unreachable", "certificate", "not_crmtray"):
+            self._mark(self.server, self.server_error, message)
+        elif code == "invalid_credentials":
+            self._mark(self.password, self.password_error, message)
+            self.password.selectAll()
+        else:
+            self.error.setText(message)
+            self.error.show()
+
+    def show_question(self, text: str) -> None:
+        """Asks for consent instead of showing the form; an empty text: the form again."""
+        self.question.setText(text)
+        self._asking.setVisible(bool(text))
+        self._form.setVisible(not text)
+        self.set_busy(False)
+        if text:
+            self.accept.setFocus()
+
+    def done(self) -> None:
+        self.password.clear()
+        self.show_question("")
+        self.close()
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def submit(self) -> None:
+        self._clear_errors()
+        needed = (
+            (self.server, self.server_error, self.tr("Falta la dirección del servidor.")),
+            (self.email, self.email_error, self.tr("Falta el correo electrónico.")),
+            (self.password, self.password_error, self.tr("Falta la contraseña.")),
+        )
+        missing = [place for place in needed if not place[0].text().strip()]
+        for edit, error, message in reversed(missing):
+            self._mark(edit, error, message)
+        if not missing and self.enter.isEnabled():
+            self.set_busy(True)
+            self.submitted.emit(self.server.text(), self.email.text(), self.password.text())
+
+    def _accept(self) -> None:
+        self.show_question("")
+        self.set_busy(True)
+        self.memory_accepted.emit()
+
+    def _mark(self, edit: QLineEdit, error: QLabel, message: str) -> None:
+        error.setText(message)
+        error.show()
+        _set_wrong(edit, True)
+        edit.setFocus()
+
+    def _clear_errors(self) -> None:
+        for error in (self.server_error, self.email_error, self.password_error, self.error):
+            error.setText("")
+            error.hide()
+        for edit in (self.server, self.email, self.password):
+            _set_wrong(edit, False)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if self._form.isVisible():
+                self.submit()
+            else:
+                self._accept()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+
+def _set_wrong(edit: QLineEdit, wrong: bool) -> None:
+    edit.setProperty("wrong", wrong)
+    edit.style().unpolish(edit)
+    edit.style().polish(edit)
+
+
+class KeyringCheck(Protocol):
+    """Of `credentials.Credentials`."""
+
+    memory_only: bool
+
+    async def check(self) -> None: ...
+
+
+class Login(QObject):
+    """Signs in with what the window was given."""
+
+    succeeded = Signal(object)
+    """The user."""
+
+    def __init__(
+        self,
+        window: LoginWindow,
+        sign_in: Callable[[str, str, str], Awaitable[object]],
+        credentials: KeyringCheck,
+        spawn: Spawn,
+    ) -> None:
+        super().__init__()
+        self._window, self._sign_in, self._credentials, self._spawn = window, sign_in, credentials, spawn
+        self._waiting: tuple[str, str, str] | None = None
+        window.submitted.connect(lambda *given: spawn(self._try(given), "login"))
+        window.memory_accepted.connect(self._accept_memory)
+
+    async def _try(self, given: tuple[str, str, str]) -> None:
+        from ..credentials import KeyringUnavailable
+
+        if not self._credentials.memory_only:
+            try:
+                await self._credentials.check()
+            except KeyringUnavailable as error:
+                self._waiting = given
+                question = self.tr("La sesión durará hasta que cierres crmtray. ¿Continuar?")
+                self._window.show_question(f"{error.message}\n\n{question}")
+                return
+        await self._enter(given)
+
+    def _accept_memory(self) -> None:
+        self._credentials.memory_only = True
+        given, self._waiting = self._waiting, None
+        if given is not None:
+            self._spawn(self._enter(given), "login")
+
+    async def _enter(self, given: tuple[str, str, str]) -> None:
+        from ..session import LoginFailed
+
+        try:
+            user = await self._sign_in(*given)
+        except LoginFailed as error:
+            self._window.fail(error.code, error.message)
+            return
+        self._window.done()
+        self.succeeded.emit(user)

@@ -1,0 +1,30 @@
+"""The moments a form or a menu offers: in one hour, tomorrow at nine, Monday at nine. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
+MORNING = time(9, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    label: str
+    at: datetime
+
+
+def choices(now: datetime, zone: tzinfo | None = None) -> tuple[Moment, ...]:
+    """In `zone`, the machine's own by default; nine o'clock is nine on the wall, also across a clock change."""
+    local = now.astimezone(zone)
+    return (
+        Moment("En 1 hora", (local + timedelta(hours=1)).replace(second=0, microsecond=0)),
+        Moment("Mañana 9:00", _morning(local, 1, zone)),
+        Moment("Lunes 9:00", _morning(local, 7 - local.weekday(), zone)),
+    )
+
+
+def _morning(local: datetime, days: int, zone: tzinfo | None) -> datetime:
+    wall = datetime.combine(local.date() + timedelta(days=days), MORNING)
+    # Not `local.tzinfo`: that is today's offset, which may be another one then.
+    return wall.astimezone() if zone is None else wall.replace(tzinfo=zone)

@@ -1,0 +1,155 @@
+"""Where everything in a row is: text, lines, buttons. Measures, never paints; the delegate and the mouse both ask it.
+
+All rectangles are relative to the row's own top left corner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QTextLayout, QTextOption
+
+from ..protocol import Notification
+from .details import PRIORITY_WORDS, details, one_line
+from .theme import font
+
+SIDE = 8
+GAP = 4
+PAD = 12
+CIRCLE = 36
+BUTTON = 28
+BUTTON_PAD = 10
+MOST_LINES = 3
+CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Fonts:
+    title: QFont
+    title_unread: QFont
+    body: QFont
+    small: QFont
+    small_bold: QFont
+    button: QFont
+
+    @classmethod
+    def current(cls) -> Fonts:
+        return cls(
+            font(pixels=13), font(pixels=13, bold=True), font(pixels=13), font(pixels=12), font(pixels=11, bold=True),
+            font(pixels=12, bold=True),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Something in a row that can be pressed: action number `index`, or the check mark."""
+
+    kind: Literal["action", "check"]
+    index: int
+    rect: QRect
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    height: int
+    card: QRect
+    circle: QRect
+    pill: QRect | None
+    age: QRect
+    title: QRect
+    lines: tuple[str, ...]
+    message: QRect
+    details: QRect | None
+    spots: tuple[Spot, ...]
+
+
+def lay_out(item: Notification, width: int, fonts: Fonts, *, check_label: str) -> RowLayout:
+    card_width = width - 2 * SIDE
+    left = SIDE + PAD + CIRCLE + 10
+    right = SIDE + card_width - PAD
+    room = right - left
+    y = GAP + PAD
+    circle = QRect(SIDE + PAD, y, CIRCLE, CIRCLE)
+    pill, age = _top_line(item, left, y, room, fonts)
+    title = QRect(left, age.bottom() + 3, room, QFontMetrics(fonts.title_unread).lineSpacing())
+    lines = wrapped(one_line(item.message), fonts.body, room, MOST_LINES)
+    line_height = QFontMetrics(fonts.body).lineSpacing()
+    message = QRect(left, title.bottom() + 2, room, line_height * len(lines))
+    y = message.bottom() + 1
+    detail = None
+    if details(item):
+        detail = QRect(left, y + 3, room, QFontMetrics(fonts.small).lineSpacing())
+        y = detail.bottom() + 1
+    spots, y = _buttons(item, left, max(y, circle.bottom() + 1), room, fonts)
+    if not item.read:
+        check = QRect(right - BUTTON + 4, GAP + PAD - 6, BUTTON, BUTTON)
+        spots = (*spots, Spot("check", len(item.actions), check, check_label))
+    height = y + PAD + GAP
+    card = QRect(SIDE, GAP, card_width, height - 2 * GAP)
+    return RowLayout(height, card, circle, pill, age, title, lines, message, detail, spots)
+
+
+def _top_line(item: Notification, left: int, y: int, room: int, fonts: Fonts) -> tuple[QRect | None, QRect]:
+    height = QFontMetrics(fonts.small).lineSpacing() + 2
+    word = PRIORITY_WORDS.get(item.priority)
+    pill = None
+    if word is not None:
+        pill = QRect(left, y, QFontMetrics(fonts.small_bold).horizontalAdvance(word) + 26, height)
+    start = left if pill is None else pill.right() + 9
+    return pill, QRect(start, y, left + room - BUTTON - start, height)
+
+
+def _buttons(item: Notification, left: int, y: int, room: int, fonts: Fonts) -> tuple[tuple[Spot, ...], int]:
+    """They flow onto a second line when they must."""
+    metrics = QFontMetrics(fonts.button)
+    x, top = left, y + 9
+    spots: list[Spot] = []
+    for index, action in enumerate(item.actions):
+        label = one_line(action.label)
+        width = min(metrics.horizontalAdvance(label) + 2 * BUTTON_PAD, room)
+        if x > left and x + width > left + room:
+            x, top = left, top + BUTTON + 6
+        spots.append(Spot("action", index, QRect(x, top, width, BUTTON), label))
+        x += width + 6
+    return tuple(spots), top + BUTTON if spots else y
+
+
+def wrapped(text: str, used: QFont, width: int, most: int) -> tuple[str, ...]:
+    """The text in lines of this width; what does not fit into `most` lines is elided in the last."""
+    if not text:
+        return ()
+    breaks = _breaks(text, used, width, most)
+    lines = [text[start:end].rstrip() for start, end in breaks]
+    if breaks[-1][1] < len(text):
+        rest = text[breaks[-1][0] :]
+        lines[-1] = QFontMetrics(used).elidedText(rest, Qt.TextElideMode.ElideRight, width)
+    return tuple(lines)
+
+
+def _breaks(text: str, used: QFont, width: int, most: int) -> Sequence[tuple[int, int]]:
+    layout = QTextLayout(text, used)
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    layout.setTextOption(option)
+    layout.beginLayout()
+    found: list[tuple[int, int]] = []
+    while len(found) < most and (line := layout.createLine()).isValid():
+        line.setLineWidth(width)
+        line.setPosition(QPointF(0, 0))
+        found.append((line.textStart(), line.textStart() + line.textLength()))
+    layout.endLayout()
+    return _in_python(text, found)
+
+
+def _in_python(text: str, places: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    """Qt counts UTF-16 units: an emoji is two. Python counts characters."""
+    if text.isascii() or all(ord(c) < 0x10000 for c in text):
+        return places
+    at = [0]
+    for number, character in enumerate(text):
+        at.extend([number + 1] * (2 if ord(character) >= 0x10000 else 1))
+    return [(at[start], at[min(end, len(at) - 1)]) for start, end in places]

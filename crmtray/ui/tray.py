@@ -1,0 +1,131 @@
+"""The icon in the system tray: its badge, its tooltip and its menu.
+
+Owns what stands in the tray, and whether there is one: a desktop may have none, and one may come later. What a click
+does is told by signals.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+
+from .tray_icon import tray_icon
+
+LOOK_SECONDS = 3
+"""How often a tray that was not there is looked for."""
+DOUBLE_CLICK_MS = 350
+"""A double click arrives as two clicks on StatusNotifier trays: the second must not undo the first."""
+
+
+class Tray(QObject):
+    """Shown from the start; the numbers come as they are known."""
+
+    opened = Signal()
+    read_all = Signal()
+    logged_out = Signal()
+    quitted = Signal()
+    hosted = Signal(bool)
+    """Whether the desktop has a tray, when that changes."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._unread, self._state, self._detail = 0, "offline", self.tr("Conectando…")
+        self._since_click = QElapsedTimer()
+        self.menu = QMenu()
+        self._icon = QSystemTrayIcon(self)
+        self._build_menu()
+        self._icon.setContextMenu(self.menu)
+        self._icon.activated.connect(self._activated)
+        self.available = QSystemTrayIcon.isSystemTrayAvailable()
+        self._look = QTimer(self, interval=LOOK_SECONDS * 1000)
+        self._look.timeout.connect(self.look)
+        self._look.start()
+        self._refresh()
+
+    # --- what it shows ------------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        self._icon.show()
+
+    def hide(self) -> None:
+        self._look.stop()
+        self._icon.hide()
+
+    def set_unread(self, unread: int) -> None:
+        if unread != self._unread:
+            self._unread = unread
+            self._refresh()
+
+    def set_connection(self, state: str, detail: str) -> None:
+        if (state, detail) != (self._state, self._detail):
+            self._state, self._detail = state, detail
+            self._refresh()
+
+    def set_user(self, name: str | None) -> None:
+        """The person signed in; None: nobody."""
+        signed_in = name is not None
+        self._person.setVisible(signed_in)
+        # "&" would be taken for the mark of a shortcut.
+        self._person.setText((name or "").replace("&", "&&"))
+        self._logout.setVisible(signed_in)
+        self._open.setText(self.tr("Abrir notificaciones") if signed_in else self.tr("Entrar…"))
+        self._signed_in = signed_in
+        self._refresh()
+
+    @property
+    def tooltip(self) -> str:
+        return self._icon.toolTip()
+
+    def message(self, title: str, text: str) -> None:
+        self._icon.showMessage(title, text, self._icon.icon(), 10_000)
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _build_menu(self) -> None:
+        self._open = self._entry(self.tr("Entrar…"), self.opened)
+        self._read_all = self._entry(self.tr("Marcar todas como leídas"), self.read_all)
+        self.menu.addSeparator()
+        self._connection = self._entry("", None)
+        self._person = self._entry("", None)
+        self._logout = self._entry(self.tr("Cerrar sesión"), self.logged_out)
+        self.menu.addSeparator()
+        self._entry(self.tr("Salir"), self.quitted)
+        self._signed_in = False
+        self._person.setVisible(False)
+        self._logout.setVisible(False)
+
+    def _entry(self, text: str, told: object) -> QAction:
+        action = self.menu.addAction(text)
+        if told is None:
+            action.setEnabled(False)
+        else:
+            action.triggered.connect(lambda: told.emit())  # type: ignore[attr-defined]  # a bound Signal
+        return action
+
+    def _refresh(self) -> None:
+        state = self._state if self._signed_in else "offline"
+        detail = self._detail if self._signed_in else self.tr("Sesión no iniciada")
+        self._icon.setIcon(tray_icon(self._unread, state))
+        unread = self.tr("nada sin leer") if not self._unread else self.tr("{} sin leer").format(self._unread)
+        self._icon.setToolTip(f"crmtray — {unread} · {detail}" if self._signed_in else f"crmtray — {detail}")
+        self._connection.setText(detail.replace("&", "&&"))
+        self._read_all.setEnabled(self._unread > 0)
+        # Docks that know how show the number on the program's own icon.
+        set_badge = getattr(QGuiApplication.instance(), "setBadgeNumber", None)
+        if set_badge is not None:
+            set_badge(self._unread)
+
+    def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason != QSystemTrayIcon.ActivationReason.Trigger:
+            return
+        if self._since_click.isValid() and self._since_click.elapsed() < DOUBLE_CLICK_MS:
+            return
+        self._since_click.start()
+        self.opened.emit()
+
+    def look(self) -> None:
+        available = QSystemTrayIcon.isSystemTrayAvailable()
+        if available != self.available:
+            self.available = available
+            self.hosted.emit(available)
