@@ -10,8 +10,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,6 @@ import pytest
 from tests.harness.desktop import wait_until
 from tests.harness.server import ServerProcess, sign
 from tests.server.reference_crm import ReferenceCrm
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[ReferenceCrm]:
-    with closing(ReferenceCrm(f"sqlite:///{tmp_path / 'crm.db'}")) as crm:
-        crm.people()
-        yield crm
 
 
 @pytest.fixture

@@ -6,19 +6,17 @@ import json
 import queue
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.workstation import PASSWORD
 from tests.harness.server import ServerProcess
 from tests.server.reference_crm import ReferenceCrm
 
 FOLDER = Path(__file__).parent / "js"
-PASSWORD = "una-clave-larga"
 
 
 @pytest.fixture(scope="session")
@@ -28,21 +26,6 @@ def node_modules() -> None:
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         subprocess.run(["npm", "ci", "--no-fund", "--no-audit"], cwd=FOLDER, check=True, capture_output=True)
         installed.touch()
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[ReferenceCrm]:
-    with closing(ReferenceCrm(f"sqlite:///{tmp_path / 'crm.db'}")) as crm:
-        crm.people()
-        yield crm
-
-
-@pytest.fixture
-def server(crm: ReferenceCrm, tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path, CRM_DATABASE_URL=crm.url) as server:
-        server.add_user("7", "juan@demo.example", "seller", PASSWORD)
-        server.add_user("8", "ana@demo.example", "seller", PASSWORD)
-        yield server
 
 
 def ago(hours: float) -> datetime:

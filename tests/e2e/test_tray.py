@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workstation import Workstation, sql, workstation
+from tests.e2e.workstation import PASSWORD, Workstation, sql, workstation
 from tests.harness.desktop import Desktop, desktop, wait_until
 from tests.harness.server import ServerProcess
 from tests.server.reference_crm import ReferenceCrm
 
-PASSWORD = "una-clave-larga"
 pytestmark = pytest.mark.timeout(180)
 
 

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.workstation import Workstation, workstation
+from tests.e2e.workstation import PASSWORD, Workstation, workstation
 from tests.harness.desktop import desktop, wait_until
 from tests.harness.server import ServerProcess
 from tests.server.reference_crm import ReferenceCrm
 
-PASSWORD = "una-clave-larga"
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[ReferenceCrm]:
-    with closing(ReferenceCrm(f"sqlite:///{tmp_path / 'crm.db'}")) as crm:
-        crm.people()
-        yield crm
-
-
-@pytest.fixture
-def server(crm: ReferenceCrm, tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path, CRM_DATABASE_URL=crm.url) as server:
-        server.add_user("7", "juan@demo.example", "seller", PASSWORD)
-        yield server
 
 
 def somebody_waits(crm: ReferenceCrm, conversation: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.harness.desktop import Desktop, wait_until
 
-ROOT = Path(__file__).parents[2]
+PASSWORD = "una-clave-larga"
 TOAST = re.compile(
     r'member=Notify\n   string ".*?"\n   uint32 \d+\n   string ".*?"\n   string "(.*?)"\n   string "(.*?)"\n   array',
     re.DOTALL,

@@ -201,3 +201,7 @@ def lines(told: Sequence[Told]) -> list[tuple[str, str, str]]:
 
 def store_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'store.db'}"
+
+
+def of(kind: str, told: list[Told]) -> list[Told]:
+    return [one for one in told if one.notification.type == kind]

@@ -6,7 +6,6 @@ import itertools
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,91 +17,19 @@ from sqlalchemy.engine import Connection, Engine
 
 from crmtray_server.crm import demo, schema
 from crmtray_server.crm.engine import CrmDatabaseError, crm_engine, write
-
-NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-ANA = 1
-
-conversations, leads, messages, users = schema.conversations, schema.leads, schema.messages, schema.users
-WAITING = conversations.c.last_message_from_customer & (conversations.c.status == "active")
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'crm.db'}"
-
-
-@pytest.fixture
-def crm(crm_url: str) -> Iterator[Engine]:
-    demo.create(crm_url, now=NOW)
-    yield from _opened(crm_url)
-
-
-@pytest.fixture
-def sqlite_crm(sqlite_url: str) -> Iterator[Engine]:
-    demo.create(sqlite_url, now=NOW)
-    yield from _opened(sqlite_url)
-
-
-def _opened(url: str) -> Iterator[Engine]:
-    engine = crm_engine(url)
-    yield engine
-    engine.dispose()
-
-
-# What detection can find, asked in this file's own words.
-
-
-def overdue(connection: Connection, now: datetime, *terms: Any, after: timedelta = HOUR) -> set[tuple[Any, ...]]:
-    """Waiting conversations, each with the time of the message that waits: one episode each."""
-    found = sa.select(conversations.c.id, conversations.c.last_message_time).where(
-        WAITING,
-        conversations.c.assigned_seller_id.is_not(None),
-        conversations.c.last_message_time < now - after,
-        *terms,
-    )
-    return {("waiting", after, *row) for row in connection.execute(found)}
-
-
-def hot(connection: Connection, now: datetime, *terms: Any) -> set[tuple[Any, ...]]:
-    """Leads that have 65 points of 100 without counting what they wrote, and whose newest sentence is about paying."""
-    found = (
-        sa.select(leads.c.id)
-        .join(conversations, conversations.c.lead_id == leads.c.id)
-        .join(messages, messages.c.conversation_id == conversations.c.id)
-        .where(leads.c.source == "META_ADS", leads.c.status.in_(schema.OPEN_STAGES), *terms)
-        .group_by(leads.c.id)
-        .having(sa.func.count() > 5, sa.func.max(messages.c.created_at) > now - HOUR)
-    )
-    ids = set(connection.scalars(found))
-    return {("hot", lead) for lead in ids if re.search(r"pag[ou]|pagar|transf|seña", newest_sentence(connection, lead))}
-
-
-def newest_sentence(connection: Connection, lead_id: int) -> str:
-    query = (
-        sa.select(messages.c.body)
-        .join(conversations, conversations.c.id == messages.c.conversation_id)
-        .where(conversations.c.lead_id == lead_id, messages.c.from_customer)
-        .order_by(messages.c.created_at.desc(), messages.c.id.desc())
-        .limit(1)
-    )
-    return str(connection.scalars(query).one())
-
-
-def reminders(connection: Connection, now: datetime, *terms: Any) -> set[tuple[Any, ...]]:
-    found = sa.select(leads.c.id, leads.c.next_follow_up).where(
-        leads.c.next_follow_up <= now + timedelta(hours=24),
-        leads.c.status.in_(("interested", "negotiation")),
-        leads.c.assigned_seller_id.is_not(None),
-        *terms,
-    )
-    return {("call", *row) for row in connection.execute(found)}
-
-
-def overloaded(connection: Connection, now: datetime) -> set[tuple[Any, ...]]:
-    found = sa.select(conversations.c.assigned_seller_id).where(WAITING, conversations.c.last_message_time < now - HOUR)
-    counts = Counter(connection.scalars(found))
-    return {("slow", seller) for seller, count in counts.items() if seller is not None and count > 5}
+from tests.server.sample_crm import (
+    ANA,
+    HOUR,
+    NOW,
+    conversations,
+    hot,
+    leads,
+    messages,
+    overdue,
+    overloaded,
+    reminders,
+    users,
+)
 
 
 def disagreements(connection: Connection) -> list[int]:
@@ -150,8 +77,8 @@ def test_sample_has_exactly_as_much_as_asked_for(
     engine.dispose()
 
 
-def test_people_can_sign_in_by_role(crm: Engine) -> None:
-    with crm.connect() as connection:
+def test_people_can_sign_in_by_role(sample: Engine) -> None:
+    with sample.connect() as connection:
         people = connection.execute(sa.select(users)).all()
     assert Counter(person.role for person in people) == {"seller": 5, "secretary": 1, "ceo": 1, "admin": 1}
     assert people[0].email == "ana.lopez@demo.example"
@@ -163,8 +90,8 @@ def test_emails_stay_unique_with_very_many_sellers(sqlite_url: str) -> None:
     assert len({person.email for person in summary.people}) == 2003
 
 
-def test_leads_are_of_every_kind(crm: Engine) -> None:
-    with crm.connect() as connection:
+def test_leads_are_of_every_kind(sample: Engine) -> None:
+    with sample.connect() as connection:
         rows = connection.execute(sa.select(leads)).all()
     assert {row.status for row in rows} == set(schema.STAGES)
     assert {row.source for row in rows} == set(schema.SOURCES)
@@ -175,8 +102,8 @@ def test_leads_are_of_every_kind(crm: Engine) -> None:
     assert all((row.converted_at is not None) == (row.status == "converted") for row in rows)
 
 
-def test_a_dialogue_is_question_and_answer_in_the_order_of_time(crm: Engine) -> None:
-    with crm.connect() as connection:
+def test_a_dialogue_is_question_and_answer_in_the_order_of_time(sample: Engine) -> None:
+    with sample.connect() as connection:
         assert disagreements(connection) == []
         rows = connection.execute(sa.select(messages).order_by(messages.c.conversation_id, messages.c.id)).all()
     assert all(row.created_at <= NOW for row in rows)
@@ -187,9 +114,9 @@ def test_a_dialogue_is_question_and_answer_in_the_order_of_time(crm: Engine) -> 
     assert not [row.body for row in rows if "{" in row.body]
 
 
-def test_first_seller_has_something_of_everything(crm: Engine) -> None:
+def test_first_seller_has_something_of_everything(sample: Engine) -> None:
     mine = conversations.c.assigned_seller_id == ANA
-    with crm.connect() as connection:
+    with sample.connect() as connection:
         waiting = overdue(connection, NOW, mine)
         assert len(waiting) >= 2
         assert overdue(connection, NOW + timedelta(seconds=19), mine) == waiting
@@ -198,8 +125,8 @@ def test_first_seller_has_something_of_everything(crm: Engine) -> None:
         assert len(reminders(connection, NOW, leads.c.assigned_seller_id == ANA)) >= 2
 
 
-def test_ceo_and_secretary_have_something_too(crm: Engine) -> None:
-    with crm.connect() as connection:
+def test_ceo_and_secretary_have_something_too(sample: Engine) -> None:
+    with sample.connect() as connection:
         assert overdue(connection, NOW, after=4 * HOUR)
         assert hot(connection, NOW, leads.c.assigned_seller_id.is_(None))
         assert overloaded(connection, NOW) == {("slow", 5)}
@@ -241,8 +168,8 @@ def test_somebody_elses_tables_are_left_alone(crm_url: str) -> None:
     engine.dispose()
 
 
-def test_a_row_that_is_added_later_gets_the_next_id(crm: Engine) -> None:
-    with write(crm) as connection:
+def test_a_row_that_is_added_later_gets_the_next_id(sample: Engine) -> None:
+    with write(sample) as connection:
         tenant = {"name": "Otra empresa", "timezone": "UTC"}
         assert connection.execute(schema.tenants.insert().values(tenant)).inserted_primary_key == (2,)
 
@@ -291,11 +218,11 @@ def test_read_only_cannot_write(crm_url: str) -> None:
     engine.dispose()
 
 
-def test_readers_and_the_writer_do_not_wait_for_each_other(crm: Engine, crm_url: str) -> None:
+def test_readers_and_the_writer_do_not_wait_for_each_other(sample: Engine, crm_url: str) -> None:
     reader = crm_engine(crm_url, read_only=True)
     with reader.connect() as reading:
         rows = reading.execute(sa.select(leads.c.id))
-        with write(crm) as writing:
+        with write(sample) as writing:
             writing.execute(leads.update().values(notes="just written"))
             assert count(reading, leads, leads.c.notes == "just written") == 0
         assert len(rows.all()) == 120
@@ -312,12 +239,12 @@ def test_a_crms_own_file_keeps_its_journal_mode(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_times_written_by_plain_sql_are_read_as_utc(sqlite_crm: Engine) -> None:
-    with write(sqlite_crm) as connection:
+def test_times_written_by_plain_sql_are_read_as_utc(sqlite_sample: Engine) -> None:
+    with write(sqlite_sample) as connection:
         connection.exec_driver_sql(
             "UPDATE conversations SET last_message_time = datetime('now', '-2 hours') WHERE id = 1"
         )
-    with sqlite_crm.connect() as connection:
+    with sqlite_sample.connect() as connection:
         query = sa.select(conversations.c.last_message_time).where(conversations.c.id == 1)
         at = connection.scalars(query).one()
         assert at is not None
@@ -325,13 +252,13 @@ def test_times_written_by_plain_sql_are_read_as_utc(sqlite_crm: Engine) -> None:
         assert overdue(connection, datetime.now(UTC), conversations.c.id == 1)
 
 
-def test_the_detection_indexes_serve_plain_queries(sqlite_crm: Engine) -> None:
+def test_the_detection_indexes_serve_plain_queries(sqlite_sample: Engine) -> None:
     waiting = (
         "SELECT id FROM conversations WHERE status = 'active' AND last_message_from_customer "
         "AND assigned_seller_id IS NOT NULL AND last_message_time < '2026-11-24 14:00:00'"
     )
     reminded = "SELECT id FROM leads WHERE next_follow_up IS NOT NULL AND next_follow_up <= '2026-11-25 15:00:00'"
-    with sqlite_crm.connect() as connection:
+    with sqlite_sample.connect() as connection:
         plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()) for query in (waiting, reminded)]
     assert "conversations_unanswered" in plans[0]
     assert "leads_follow_up" in plans[1]

@@ -6,7 +6,6 @@ Once per episode is the promise that most of these tests are about.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.server.reference_crm import HOUR, MINUTE, NOW, ReferenceCrm, Told, Watch, lines, store_url
+from tests.server.reference_crm import HOUR, MINUTE, NOW, ReferenceCrm, Watch, lines, of, store_url
 
 UNANSWERED, HOT, FOLLOW_UP, PERFORMANCE = (
     "unanswered_conversation",
@@ -32,31 +31,6 @@ BUYING = [
     "Pasame el link para pagar",
 ]
 IDLE = ["hola", "buen día", "ok", "gracias", "jaja", "saludos"]
-
-
-def crm_url(request: pytest.FixtureRequest, folder: Path, database: str) -> str:
-    if database == "sqlite":
-        return f"sqlite:///{folder / 'crm.db'}"
-    return str(request.getfixturevalue("postgres_url"))
-
-
-def of(kind: str, told: list[Told]) -> list[Told]:
-    return [one for one in told if one.notification.type == kind]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def crm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReferenceCrm]:
-    crm = ReferenceCrm(crm_url(request, tmp_path, request.param))
-    crm.people()
-    yield crm
-    crm.close()
-
-
-@pytest.fixture
-async def watch(crm: ReferenceCrm, tmp_path: Path) -> AsyncIterator[Watch]:
-    watch = Watch(crm, store_url(tmp_path))
-    yield watch
-    await watch.close()
 
 
 # --- unanswered conversations ----------------------------------------------------------------------------------------
@@ -336,12 +310,11 @@ async def test_a_long_backlog_is_told_in_parts(
     assert (sorted(told, key=int), detected.more) == ([str(number) for number in range(10)], False)
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-async def test_ids_may_be_uuids(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> None:
+async def test_ids_may_be_uuids(crm_url: str, tmp_path: Path) -> None:
     def id(number: int) -> Any:
-        return UUID(int=number) if database == "postgres" else str(UUID(int=number))
+        return UUID(int=number) if crm_url.startswith("postgresql") else str(UUID(int=number))
 
-    crm = ReferenceCrm(crm_url(request, tmp_path, database), ids="UUID")
+    crm = ReferenceCrm(crm_url, ids="UUID")
     crm.insert("tenants", id=id(1), name="Uno", timezone="UTC")
     crm.user(id(7), "Juan Pérez", "seller", tenant=id(1))
     crm.conversation(id(5), NOW - HOUR + 9 * SECOND, id(7), tenant_id=id(1), lead_id=id(4))

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,92 +14,22 @@ from sqlalchemy.engine import Connection, Engine
 from crmtray_server.crm import demo, schema
 from crmtray_server.crm.engine import crm_engine, write
 from crmtray_server.crm.living import LivingCrm
+from tests.server.sample_crm import (
+    ANA,
+    HOUR,
+    NOW,
+    WAITING,
+    conversations,
+    hot,
+    leads,
+    messages,
+    overdue,
+    overloaded,
+    reminders,
+    users,
+)
 
-NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 TICK = timedelta(seconds=4)
-ANA = 1
-
-conversations, leads, messages, users = schema.conversations, schema.leads, schema.messages, schema.users
-WAITING = conversations.c.last_message_from_customer & (conversations.c.status == "active")
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'crm.db'}"
-
-
-@pytest.fixture
-def crm(crm_url: str) -> Iterator[Engine]:
-    demo.create(crm_url, now=NOW)
-    yield from _opened(crm_url)
-
-
-@pytest.fixture
-def sqlite_crm(sqlite_url: str) -> Iterator[Engine]:
-    demo.create(sqlite_url, now=NOW)
-    yield from _opened(sqlite_url)
-
-
-def _opened(url: str) -> Iterator[Engine]:
-    engine = crm_engine(url)
-    yield engine
-    engine.dispose()
-
-
-# What detection can find, asked in this file's own words.
-
-
-def overdue(connection: Connection, now: datetime, *terms: Any, after: timedelta = HOUR) -> set[tuple[Any, ...]]:
-    """Waiting conversations, each with the time of the message that waits: one episode each."""
-    found = sa.select(conversations.c.id, conversations.c.last_message_time).where(
-        WAITING,
-        conversations.c.assigned_seller_id.is_not(None),
-        conversations.c.last_message_time < now - after,
-        *terms,
-    )
-    return {("waiting", after, *row) for row in connection.execute(found)}
-
-
-def hot(connection: Connection, now: datetime, *terms: Any) -> set[tuple[Any, ...]]:
-    """Leads that have 65 points of 100 without counting what they wrote, and whose newest sentence is about paying."""
-    found = (
-        sa.select(leads.c.id)
-        .join(conversations, conversations.c.lead_id == leads.c.id)
-        .join(messages, messages.c.conversation_id == conversations.c.id)
-        .where(leads.c.source == "META_ADS", leads.c.status.in_(schema.OPEN_STAGES), *terms)
-        .group_by(leads.c.id)
-        .having(sa.func.count() > 5, sa.func.max(messages.c.created_at) > now - HOUR)
-    )
-    ids = set(connection.scalars(found))
-    return {("hot", lead) for lead in ids if re.search(r"pag[ou]|pagar|transf|seña", newest_sentence(connection, lead))}
-
-
-def newest_sentence(connection: Connection, lead_id: int) -> str:
-    query = (
-        sa.select(messages.c.body)
-        .join(conversations, conversations.c.id == messages.c.conversation_id)
-        .where(conversations.c.lead_id == lead_id, messages.c.from_customer)
-        .order_by(messages.c.created_at.desc(), messages.c.id.desc())
-        .limit(1)
-    )
-    return str(connection.scalars(query).one())
-
-
-def reminders(connection: Connection, now: datetime, *terms: Any) -> set[tuple[Any, ...]]:
-    found = sa.select(leads.c.id, leads.c.next_follow_up).where(
-        leads.c.next_follow_up <= now + timedelta(hours=24),
-        leads.c.status.in_(("interested", "negotiation")),
-        leads.c.assigned_seller_id.is_not(None),
-        *terms,
-    )
-    return {("call", *row) for row in connection.execute(found)}
-
-
-def overloaded(connection: Connection, now: datetime) -> set[tuple[Any, ...]]:
-    found = sa.select(conversations.c.assigned_seller_id).where(WAITING, conversations.c.last_message_time < now - HOUR)
-    counts = Counter(connection.scalars(found))
-    return {("slow", seller) for seller, count in counts.items() if seller is not None and count > 5}
 
 
 def alerts_for(role: str, connection: Connection, now: datetime) -> set[tuple[Any, ...]]:
@@ -144,24 +70,24 @@ def living(engine: Engine, role: str = "seller", seed: int = 1) -> LivingCrm:
     return LivingCrm(engine, seed, focus_seller_id=ANA if role == "seller" else None, focus_role=role)
 
 
-def test_a_lead_of_the_focused_seller_turns_hot_at_once(crm: Engine) -> None:
+def test_a_lead_of_the_focused_seller_turns_hot_at_once(sample: Engine) -> None:
     mine = leads.c.assigned_seller_id == ANA
     now = NOW + TICK
-    with crm.connect() as connection:
+    with sample.connect() as connection:
         before = hot(connection, now, mine)
-    lines = living(crm).step(now)
-    with crm.connect() as connection:
+    lines = living(sample).step(now)
+    with sample.connect() as connection:
         assert len(hot(connection, now, mine) - before) == 1
     assert "decides to buy from Ana López" in lines[0]
 
 
 @pytest.mark.parametrize("role", ["seller", "ceo", "secretary"])
-def test_something_new_alerts_the_focused_user_within_eight_seconds(crm: Engine, role: str) -> None:
+def test_something_new_alerts_the_focused_user_within_eight_seconds(sample: Engine, role: str) -> None:
     soon = NOW + timedelta(seconds=8)
-    with crm.connect() as connection:
+    with sample.connect() as connection:
         known = alerts_for(role, connection, soon)
-    living(crm, role).step(NOW)
-    with crm.connect() as connection:
+    living(sample, role).step(NOW)
+    with sample.connect() as connection:
         assert len(alerts_for(role, connection, soon) - known) == 1
 
 
@@ -197,15 +123,15 @@ def test_a_known_lead_heats_up_by_a_dialogue_that_goes_on(sqlite_url: str) -> No
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("role", ["seller", "ceo", "secretary"])
-def test_something_new_alerts_the_focused_user_every_half_minute(crm: Engine, role: str, seed: int) -> None:
-    now, crm_lives = NOW, living(crm, role, seed)
-    with crm.connect() as connection:
+def test_something_new_alerts_the_focused_user_every_half_minute(sample: Engine, role: str, seed: int) -> None:
+    now, crm_lives = NOW, living(sample, role, seed)
+    with sample.connect() as connection:
         known = alerts_for(role, connection, now)
     kinds, silence = set(), timedelta(0)
     for _ in range(120):
         now += TICK
         crm_lives.step(now)
-        with crm.connect() as connection:
+        with sample.connect() as connection:
             fresh = alerts_for(role, connection, now) - known
         known |= fresh
         kinds |= {alert[0] for alert in fresh}
@@ -217,14 +143,14 @@ def test_something_new_alerts_the_focused_user_every_half_minute(crm: Engine, ro
     )
 
 
-def test_every_step_leaves_messages_and_conversations_in_agreement(crm: Engine) -> None:
-    now, crm_lives = NOW, living(crm)
-    with crm.connect() as connection:
+def test_every_step_leaves_messages_and_conversations_in_agreement(sample: Engine) -> None:
+    now, crm_lives = NOW, living(sample)
+    with sample.connect() as connection:
         before = count(connection, messages)
     for _ in range(60):
         now += TICK
         assert crm_lives.step(now)
-    with crm.connect() as connection:
+    with sample.connect() as connection:
         assert disagreements(connection) == []
         assert count(connection, messages) > before
         assert count(connection, messages, messages.c.created_at > now) == 0
@@ -232,12 +158,12 @@ def test_every_step_leaves_messages_and_conversations_in_agreement(crm: Engine) 
 
 
 @pytest.mark.parametrize("role", ["seller", "ceo"])
-def test_it_stays_bounded_however_long_it_runs(sqlite_crm: Engine, role: str) -> None:
-    now, crm_lives = NOW, living(sqlite_crm, role)
+def test_it_stays_bounded_however_long_it_runs(sqlite_sample: Engine, role: str) -> None:
+    now, crm_lives = NOW, living(sqlite_sample, role)
     for _ in range(1200):
         now += 2 * TICK
         crm_lives.step(now)
-    with sqlite_crm.connect() as connection:
+    with sqlite_sample.connect() as connection:
         chats = count(connection, conversations, conversations.c.status == "active")
         prospects = count(connection, leads, leads.c.status.in_(schema.OPEN_STAGES))
         assert chats + prospects <= 310
@@ -245,17 +171,17 @@ def test_it_stays_bounded_however_long_it_runs(sqlite_crm: Engine, role: str) ->
         assert count(connection, leads, leads.c.status == "converted") > 25
 
 
-def test_the_customers_go_on_when_the_focused_seller_is_gone(sqlite_crm: Engine) -> None:
-    crm_lives = living(sqlite_crm)
+def test_the_customers_go_on_when_the_focused_seller_is_gone(sqlite_sample: Engine) -> None:
+    crm_lives = living(sqlite_sample)
     crm_lives.step(NOW + TICK)
-    with write(sqlite_crm) as connection:
+    with write(sqlite_sample) as connection:
         connection.execute(users.update().where(users.c.id == ANA).values(active=False))
     assert crm_lives.step(NOW + 2 * timedelta(minutes=1))
 
 
-def test_an_unknown_role_is_a_mistake_at_once(sqlite_crm: Engine) -> None:
+def test_an_unknown_role_is_a_mistake_at_once(sqlite_sample: Engine) -> None:
     with pytest.raises(ValueError, match="no such role"):
-        LivingCrm(sqlite_crm, focus_role="gardener")
+        LivingCrm(sqlite_sample, focus_role="gardener")
 
 
 class _Ticking:
@@ -275,17 +201,17 @@ class _Ticking:
         return self._now
 
 
-async def test_running_goes_on_until_it_is_stopped(crm: Engine, caplog: pytest.LogCaptureFixture) -> None:
+async def test_running_goes_on_until_it_is_stopped(sample: Engine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "crmtray_server.crm.living")
     clock = _Ticking(3)
     async with asyncio.timeout(20):
-        await LivingCrm(crm, clock=clock).run(clock.stop, interval=0.01)
+        await LivingCrm(sample, clock=clock).run(clock.stop, interval=0.01)
     assert len(caplog.records) >= 3
     assert {record.levelno for record in caplog.records} == {logging.INFO}
 
 
 async def test_a_database_that_is_away_is_reported_once_and_tried_again(
-    sqlite_crm: Engine, sqlite_url: str, caplog: pytest.LogCaptureFixture
+    sqlite_sample: Engine, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusing = crm_engine(sqlite_url, read_only=True)
     clock = _Ticking(4)

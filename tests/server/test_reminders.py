@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.server.reference_crm import HOUR, MINUTE, NOW, ReferenceCrm, Told, Watch, lines, store_url
+from tests.server.reference_crm import HOUR, MINUTE, NOW, ReferenceCrm, Watch, lines, of, store_url
 
 FOLLOW_UP, PERFORMANCE = "follow_up_reminder", "performance_alert"
 SECOND = timedelta(seconds=1)
-
-
-def crm_url(request: pytest.FixtureRequest, folder: Path, database: str) -> str:
-    if database == "sqlite":
-        return f"sqlite:///{folder / 'crm.db'}"
-    return str(request.getfixturevalue("postgres_url"))
-
-
-def of(kind: str, told: list[Told]) -> list[Told]:
-    return [one for one in told if one.notification.type == kind]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def crm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReferenceCrm]:
-    crm = ReferenceCrm(crm_url(request, tmp_path, request.param))
-    crm.people()
-    yield crm
-    crm.close()
-
-
-@pytest.fixture
-async def watch(crm: ReferenceCrm, tmp_path: Path) -> AsyncIterator[Watch]:
-    watch = Watch(crm, store_url(tmp_path))
-    yield watch
-    await watch.close()
 
 
 # --- follow-ups ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from crmtray_server.events import Detected, Episode
 from crmtray_server.scheduler import Scheduler, detect_once
 from crmtray_server.store import episodes
 from crmtray_server.store.database import StoreUnavailable
-from tests.server.reference_crm import HOUR, NOW, ReferenceCrm, Watch, store_url
+from tests.server.reference_crm import HOUR, NOW, ReferenceCrm, Watch
 
 SOON = 10.0
 """Longest wait for what should be there at once."""
@@ -28,13 +28,6 @@ def crm(tmp_path: Path) -> Iterator[ReferenceCrm]:
     crm.people()
     yield crm
     crm.close()
-
-
-@pytest.fixture
-async def watch(crm: ReferenceCrm, tmp_path: Path) -> AsyncIterator[Watch]:
-    watch = Watch(crm, store_url(tmp_path))
-    yield watch
-    await watch.close()
 
 
 class Ingested:
