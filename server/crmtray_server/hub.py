@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 """Bounds what a missed push costs: another process wrote, or revoked a login."""
 SWEEP_LIMIT = 500
+BURST = 100
+"""More changes than this at once are not pushed one by one: a queue is bounded, and the feed gives them in pages."""
 MAX_HELD = 1000
 """Changes held for a connection while it subscribes; one that is so far behind starts over."""
 
@@ -41,10 +43,11 @@ Mode = Literal["none", "subscribing", "cursor", "simple"]
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One authenticated socket. `send` queues a frame; `cut` ends the connection."""
+    """One authenticated socket. `send` queues a frame, `drained` waits until all are sent, `cut` ends it."""
 
     claims: Claims
     send: Callable[[str], None]
+    drained: Callable[[], Awaitable[bool]]
     cut: Callable[[], None]
     mode: Mode = "none"
     sent: int = 0
@@ -103,7 +106,6 @@ class Hub:
 
     def _send_all(self, entry: Committed) -> None:
         frames = _frames(entry)
-        to_simple = False
         for connection in tuple(self._connections[entry.scope]):
             if connection.mode == "subscribing":
                 connection.held.append(entry)
@@ -111,26 +113,32 @@ class Hub:
                     connection.cut()
             elif connection.mode != "none":
                 self._deliver(connection, entry, frames)
-                to_simple |= connection.mode == "simple"
-        if to_simple:
-            self.remember_sent(entry.scope, [change.id for change in entry.changes if change.new])
 
     def _deliver(self, connection: Connection, entry: Committed, frames: list[tuple[int, str]]) -> None:
         fresh = [frame for seq, frame in frames if seq > connection.sent]
-        for frame in fresh:
-            connection.send(frame)
-        if fresh:
-            connection.sent = entry.changes[-1].seq
-            connection.send(count_frame(entry.unread_count, self._store.epoch, connection.sent))
+        if not fresh:
+            return
+        if len(fresh) > BURST and connection.mode == "simple":
+            connection.cut()  # it comes back, and gets what it was never sent in pages
+            return
+        connection.sent = entry.changes[-1].seq
+        if len(fresh) <= BURST:
+            for frame in fresh:
+                connection.send(frame)
+        # Ahead of what was sent, the count tells a client with a cursor to ask the feed.
+        connection.send(count_frame(entry.unread_count, self._store.epoch, connection.sent))
+        if connection.mode == "simple":
+            self._remember_soon(entry)
 
-    def remember_sent(self, scope: Scope, ids: list[str]) -> None:
+    def _remember_soon(self, entry: Committed) -> None:
         """Notes that a client without a cursor was sent these. After sending: rather twice than never."""
+        ids = [change.id for change in entry.changes if change.new]
         if ids:
-            task = asyncio.get_running_loop().create_task(self._remember_sent(scope, ids), name="remember-sent")
+            task = asyncio.get_running_loop().create_task(self._remember(entry.scope, ids), name="remember-sent")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _remember_sent(self, scope: Scope, ids: list[str]) -> None:
+    async def _remember(self, scope: Scope, ids: list[str]) -> None:
         try:
             await self._store.write(feed.mark_sent, scope, ids)
         except StoreUnavailable as error:

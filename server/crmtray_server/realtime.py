@@ -101,14 +101,15 @@ class Realtime:
             claims = await self._auth.check(_token(environ, auth))
         except Refused as refused:
             raise _refusal(refused.code, refused.message) from None
-        except StoreUnavailable:
-            raise _refusal("unavailable", "The server's database is not available. Try again later.") from None
+        except (StoreUnavailable, CrmUnavailable):
+            raise _refusal("unavailable", "A database of the server is not available. Try again later.") from None
         if len(self._hub) >= self._most or self._hub.of(claims.scope) >= SOCKETS_PER_USER:
             raise _refusal(protocol.TOO_MANY_CONNECTIONS, "Too many connections. Try again later.")
         eio_sid = self.sio.manager.eio_sid_from_sid(sid, "/")
         connection = Connection(
             claims=claims,
             send=lambda frame: self.sio.send_frame(eio_sid, frame),
+            drained=lambda: self.sio.drained(eio_sid),
             cut=lambda: self._spawn(self.sio.cut(eio_sid), "cut"),
         )
         self._connections[sid] = connection
@@ -181,9 +182,13 @@ class Realtime:
             raise Refused(protocol.FORBIDDEN, "Only your own notifications.")
         connection.mode = "subscribing"
         connection.held.clear()
-        if data.get("since") is None:
-            return await self._subscribe_simple(connection)
-        return await self._subscribe_cursor(connection, data)
+        try:
+            if data.get("since") is None:
+                return await self._subscribe_simple(connection)
+            return await self._subscribe_cursor(connection, data)
+        except Exception:
+            await self._unsubscribe(connection, {})
+            raise
 
     async def _subscribe_cursor(self, connection: Connection, data: Json) -> Json:
         since, epoch = _whole(data, "since"), data.get("epoch")
@@ -203,6 +208,9 @@ class Realtime:
         while True:
             for notification in unsent.notifications:
                 connection.send(event_frame(protocol.NEW_NOTIFICATION, notification.to_wire()))
+            if not await connection.drained():
+                connection.cut()
+                raise BadArguments("The client does not read what it is sent.")
             if unsent.notifications:
                 await self._store.write(feed.mark_sent, connection.scope, [unsent.notifications[-1].id])
             if len(unsent.notifications) < PAGE:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 FAREWELL_SECONDS = 2.0
+DRAIN_SECONDS = 10.0
 MAX_QUEUED = 512
 """Frames waiting for a client that does not read; then it is cut, and catches up when it comes back."""
 FRAMES_PER_SECOND, FRAMES_BURST = 50.0, 200.0
@@ -143,6 +144,17 @@ class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
             self.abort(eio_sid, "the client does not read")
             return
         socket.queue.put_nowait(EnginePacket(MESSAGE, text))
+
+    async def drained(self, eio_sid: str) -> bool:
+        """Waits until everything queued has been handed to the network; False when the client is gone or stuck."""
+        ends = time.monotonic() + DRAIN_SECONDS
+        while (socket := self.eio.sockets.get(eio_sid)) is not None and not socket.closed:
+            if socket.queue.empty():
+                return True
+            if time.monotonic() > ends:
+                return False
+            await asyncio.sleep(0.005)  # the library's queue has no event for it
+        return False
 
     async def cut(self, eio_sid: str) -> None:
         """Tells the client that it is over, and ends the connection whether it listens or not."""

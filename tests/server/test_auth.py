@@ -13,6 +13,8 @@ import pytest
 
 from crmtray.protocol import User
 from crmtray_server.auth import ACCESS_LIFETIME, Auth, Refused, hasher, sign_claims
+from crmtray_server.crm.writer import CrmUnavailable
+from crmtray_server.directory import Directory
 from crmtray_server.store import accounts, migrate, sessions
 from crmtray_server.store.database import Store, make_engine
 from crmtray_server.store.feed import Scope
@@ -118,6 +120,19 @@ async def test_a_token_of_the_crm_gets_tenant_and_role_from_the_crm(auth: Auth) 
     assert (claims.scope, claims.role) == (Scope("3", "9"), "ceo")
     stranger = sign_claims(SECRET, {"user_id": "404"}, timedelta(minutes=5), now())
     assert await refused(auth.check(stranger)) == "invalid_token"
+
+
+@pytest.mark.expects_log("the CRM's users could not be read")
+async def test_a_crm_that_is_away_is_not_a_wrong_token(store: Store) -> None:
+    def away() -> list[User]:
+        raise OSError("connection refused")
+
+    directory = Directory(store, away)
+    auth = Auth(store, SECRET, directory.find)
+    with pytest.raises(CrmUnavailable):
+        await auth.check(sign_claims(SECRET, {"user_id": 9}, timedelta(minutes=5), now()))
+    local = await auth.login("ana@demo.example", "correcta", "10.0.0.1", now())
+    assert (await auth.check(local["access_token"])).role == "seller"
 
 
 FULL = {"user_id": "7", "tenant_id": "1", "role": "seller"}

@@ -95,6 +95,30 @@ async def test_a_simple_client_gets_what_it_was_never_sent_oldest_first(live: Li
         assert [n["title"] for n in again.named("new_notification")] == ["Título while away"]
 
 
+async def test_a_long_backlog_reaches_a_simple_client_whole(live: Live) -> None:
+    await live.tell(ALICE, *[f"k{n:04}" for n in range(strict.MAX_QUEUED + 200)])
+    async with sockets(live, live.token(ALICE)) as [alice]:
+        await alice.call("subscribe_notifications", {})
+        await alice.wait("notification_count_update")
+        titles = [n["title"] for n in alice.named("new_notification")]
+        assert titles == [f"Título k{n:04}" for n in range(strict.MAX_QUEUED + 200)]
+
+
+async def test_a_burst_is_a_doorbell_for_a_cursor_client_and_pages_for_a_simple_one(live: Live) -> None:
+    count = strict.MAX_QUEUED + 200
+    async with sockets(live, live.token(ALICE), live.token(ALICE)) as [cursor, simple]:
+        await cursor.call("subscribe_notifications", {"epoch": live.server.store.epoch, "since": 0})
+        await simple.call("subscribe_notifications", {})
+        await live.tell(ALICE, *[f"k{n:04}" for n in range(count)])
+        [body] = await cursor.wait("notification_count_update")
+        assert body["seq"] == count and cursor.named("new_notification") == []
+        assert (await cursor.call("get_notification_count"))["count"] == count
+        await asyncio.wait_for(simple.closed.wait(), 5)
+    async with sockets(live, live.token(ALICE)) as [again]:
+        await again.call("subscribe_notifications", {})
+        assert len(await again.wait("new_notification", count)) == count
+
+
 async def test_nobody_else_gets_a_thing(live: Live) -> None:
     async with sockets(live, *[live.token(user) for user in (ALICE, *EVERYONE_ELSE)]) as [alice, *others]:
         for socket in (alice, *others):
