@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.harness.desktop import wait_until
+from tests.harness.postgres import Postgres
 from tests.harness.server import ServerProcess, sign
 from tests.server.reference_crm import ReferenceCrm
 
@@ -40,6 +42,13 @@ def command(server: ServerProcess, *arguments: str, text: str | None = None) -> 
 
 def get(server: ServerProcess, path: str, token: str | None = None) -> Any:
     request = urllib.request.Request(server.url + path, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.loads(response.read())
+
+
+def post(server: ServerProcess, path: str, token: str) -> Any:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(server.url + path, b"{}", headers, method="POST")
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.loads(response.read())
 
@@ -155,6 +164,25 @@ def test_a_known_due_time_fires_on_time_not_at_the_next_reading(crm: ReferenceCr
     made = datetime.fromisoformat(notification["created_at"])
     # The CRM keeps whole seconds: the moment it knows is up to one second before ours.
     assert timedelta(seconds=-1) <= made - due < timedelta(seconds=1)
+
+
+def test_it_runs_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
+    with closing(ReferenceCrm(postgres.new_database())) as crm:
+        crm.people()
+        settings = {"CRM_DATABASE_URL": crm.url, "DATABASE_URL": postgres.new_database(), "CRM_ACTIONS": "sql"}
+        with ServerProcess(tmp_path, **settings) as server:
+            crm.conversation(11, ago(2))
+            wait_until(lambda: titles(server) == ["unanswered_conversation"], "the alert")
+            server.kill()
+            crm.lead(4, next_follow_up=ago(-2))
+            server.start()
+            wait_until(lambda: len(titles(server)) == 2, "what happened meanwhile")
+            follow_up = get(server, "/notifications?type=follow_up_reminder", sign("7"))[0]
+            post(server, f"/notifications/{follow_up['id']}/actions/mark_contacted", sign("7"))
+            [unread] = get(server, "/notifications?unread=true", sign("7"))
+            assert unread["type"] == "unanswered_conversation"
+        with crm.engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT last_contacted_at FROM leads").scalar() is not None
 
 
 def test_log_and_answers_hold_no_secret(crm: ReferenceCrm, server: ServerProcess) -> None:
