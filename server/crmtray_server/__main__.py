@@ -87,6 +87,20 @@ def migrate() -> None:
 
 
 @app.command()
+def check() -> None:
+    """Look whether everything the server needs is there: store, CRM and its columns. Says how to mend what is not."""
+    from .checkup import OK
+    from .checkup import check as look
+
+    wrong = 0
+    for part, sentence in look(_settings()):
+        typer.echo(f"{part}: {logs.redact(sentence)}")
+        wrong += sentence != OK
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
 def token(
     user_id: Annotated[str, typer.Option(help="Whose token.")],
     role: Annotated[str | None, typer.Option(help="Left out: the server looks it up.")] = None,

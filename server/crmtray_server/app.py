@@ -74,7 +74,7 @@ def build(settings: Settings, add_routes: Callable[[web.Application], None] | No
     store = open_store(settings)
     reading = crm_engine(settings.crm_database_url, read_only=True) if settings.crm_database_url else None
     writing = _writing_engine(settings)
-    source = None if reading is None else _source(settings, reading)
+    source = None if reading is None else open_source(settings, reading)
     hub = Hub(store)
     inbox = Inbox(store, hub)
     directory = Directory(store, None if source is None else lambda: _crm_users(source))
@@ -106,7 +106,7 @@ def _writing_engine(settings: Settings) -> Engine | None:
     return crm_engine(settings.crm_database_url)
 
 
-def _source(settings: Settings, engine: Engine) -> CrmSource:
+def open_source(settings: Settings, engine: Engine) -> CrmSource:
     try:
         return CrmSource(engine, settings, load_mapping(settings.crm_mapping) if settings.crm_mapping else None)
     except MappingError as error:
@@ -116,7 +116,7 @@ def _source(settings: Settings, engine: Engine) -> CrmSource:
 def _reading_source(settings: Settings) -> CrmSource:
     if not settings.crm_database_url:
         raise SettingsError("CRM_DATABASE_URL is not set: there is no CRM to read.")
-    return _source(settings, crm_engine(settings.crm_database_url, read_only=True))
+    return open_source(settings, crm_engine(settings.crm_database_url, read_only=True))
 
 
 def _crm_users(source: CrmSource) -> list[User]:

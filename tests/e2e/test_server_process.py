@@ -95,6 +95,28 @@ def test_usage_errors_exit_with_two(server: ServerProcess, arguments: tuple[str,
     assert command(server, *arguments).returncode == 2
 
 
+def test_check_names_what_is_wrong_and_how_to_mend_it(crm: ReferenceCrm, server: ServerProcess) -> None:
+    server.environment["CRM_ACTIONS"] = "sql"
+    fresh = command(server, "check")
+    assert fresh.returncode == 1 and "store: the schema is not up to date; run `crmtray-server migrate`" in fresh.stdout
+    server.run("migrate")
+    good = command(server, "check")
+    assert good.returncode == 0 and set(line.partition(": ")[2] for line in good.stdout.splitlines()) == {"ok"}
+    crm.run("ALTER TABLE leads DROP COLUMN next_follow_up")
+    bad = command(server, "check")
+    wrong = dict(line.split(": ", 1) for line in bad.stdout.splitlines() if not line.endswith(": ok"))
+    assert bad.returncode == 1 and set(wrong) == {"crm followups", "crm actions"}
+    assert all("next_follow_up" in sentence for sentence in wrong.values())
+    server.environment["CRM_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/crm"
+    away = command(server, "check")
+    assert (
+        away.returncode == 1
+        and away.stdout.count("\n") >= 7
+        and "secret" not in away.stdout
+        and "Traceback" not in away.stderr
+    )
+
+
 def test_accounts_are_made_changed_and_closed(server: ServerProcess) -> None:
     server.add_user("7", "juan@demo.example", "seller", "una-clave-larga")
     assert "has an account already" in command(

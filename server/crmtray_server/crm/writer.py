@@ -20,6 +20,12 @@ from sqlalchemy.engine import Connection, Engine
 from . import engine as database
 from .rows import parse_moment
 
+CHANGED = {
+    "conversations": ("id", "tenant_id", "assigned_seller_id"),
+    "leads": ("id", "tenant_id", "assigned_seller_id", "next_follow_up", "last_contacted_at"),
+}
+"""What is read to find a row, and what is written into it."""
+
 
 class TargetGone(Exception):
     """No such row in this tenant, or it is no longer assigned to the one who acts."""
@@ -61,6 +67,15 @@ class CrmWriter:
             _update(connection, leads, row, {"last_contacted_at": now})
             if follow_up is not None and _is_planned_for(connection, leads, row, follow_up):
                 _update(connection, leads, row, {"next_follow_up": None})
+
+    def missing_columns(self) -> list[str]:
+        """Those of the columns above that this CRM does not have, as `table.column`. Raises SQLAlchemyError."""
+        found = sa.inspect(self._engine)
+        missing = []
+        for table, columns in CHANGED.items():
+            has = {column["name"] for column in found.get_columns(table)} if found.has_table(table) else set()
+            missing += [f"{table}.{column}" for column in columns if column not in has]
+        return missing
 
     def _hand_on(self, table: str, actor: Actor, id: str, seller_id: str) -> None:
         with self._change(table) as (connection, rows):
