@@ -29,4 +29,4 @@ bench: setup  ## Measure, each figure beside a reference of the same run
 	@$(PYTHON) -m tests.bench $(ARGS)
 
 clean:  ## Remove what the other verbs made
-	rm -rf .venv node_modules tests/e2e/js/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv node_modules tests/e2e/js/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

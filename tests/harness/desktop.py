@@ -103,9 +103,15 @@ def desktop(*, tray: bool = True, notifications: bool = True, keyring: bool = Tr
         yield Desktop(_environment(session))
     finally:
         session.stdin.close()
-        session.wait(30)
-        session.stdout.close()
-        session.stderr.close()
+        try:
+            session.wait(30)
+        except subprocess.TimeoutExpired:
+            session.terminate()  # it ends everything in it before itself
+            session.wait(30)
+            raise
+        finally:
+            session.stdout.close()
+            session.stderr.close()
 
 
 def _environment(session: subprocess.Popen[bytes]) -> dict[str, str]:
