@@ -259,7 +259,8 @@ class Center(QWidget):
         available = screen.availableGeometry()
         height = round(screen.geometry().height() * SHARE_OF_SCREEN)
         self.resize(WIDTH, min(height, available.height() - 2 * MARGIN))
-        self.move(beside(QCursor.pos(), self.size(), available))
+        if self._popup:  # a window with a frame is the window manager's to place
+            self.move(beside(QCursor.pos(), self.size(), available))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:

@@ -64,7 +64,7 @@ class Header(QFrame):
         heading.setObjectName("heading")
         line.addWidget(heading)
         line.addSpacing(4)
-        line.addWidget(self.count)
+        line.addWidget(self.count, 0, Qt.AlignmentFlag.AlignVCenter)
         line.addStretch(1)
         for button in (self.search_button, self.menu_button, self.close_button):
             line.addWidget(button)

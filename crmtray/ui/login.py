@@ -18,6 +18,7 @@ from .bars import plain_label
 from .tasks import Spawn
 
 LOGIN_WIDTH = 380
+SIDE = 32
 
 
 class LoginWindow(QWidget):
@@ -30,7 +31,6 @@ class LoginWindow(QWidget):
         self.setObjectName("login")
         self.setWindowTitle(self.tr("Entrar — crmtray"))
         self.setWindowIcon(icons.app_icon())
-        self.setFixedWidth(LOGIN_WIDTH)
         self.reason = plain_label(look="muted", wrap=True)
         self.server, self.server_error = self._field(self.tr("https://crm.ejemplo.com"))
         self.email, self.email_error = self._field(self.tr("nombre@empresa.com"))
@@ -42,6 +42,8 @@ class LoginWindow(QWidget):
         self.accept = self._button(self.tr("Continuar"), "primary")
         self.refuse = self._button(self.tr("Cancelar"), "soft")
         self._form, self._asking = QWidget(), QWidget()
+        for part in (self.reason, self._form, self._asking):
+            part.setFixedWidth(LOGIN_WIDTH - 2 * SIDE)
         self._build()
         self.enter.clicked.connect(self.submit)
         self.accept.clicked.connect(self._accept)
@@ -66,7 +68,7 @@ class LoginWindow(QWidget):
 
     def _build(self) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(32, 28, 32, 28)
+        layout.setContentsMargins(SIDE, 28, SIDE, 28)
         layout.setSpacing(6)
         layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
         logo = QLabel()

@@ -78,7 +78,7 @@ def lay_out(item: Notification, width: int, fonts: Fonts, *, check_label: str) -
     title = QRect(left, age.bottom() + 3, room, QFontMetrics(fonts.title_unread).lineSpacing())
     lines = wrapped(one_line(item.message), fonts.body, room, MOST_LINES)
     line_height = QFontMetrics(fonts.body).lineSpacing()
-    message = QRect(left, title.bottom() + 2, room, line_height * len(lines))
+    message = QRect(left, title.bottom() + 3, room, line_height * len(lines))
     y = message.bottom() + 1
     detail = None
     if details(item):

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from ..paths import resource
 from ..protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED
 
 WIDTH = 384
@@ -216,6 +217,8 @@ def palette(colours: Colours) -> QPalette:
 
 def style_sheet(c: Colours) -> str:
     """Selected by object name or by the dynamic property `look`; everything else is plain Fusion."""
+    # A style sheet takes pictures from files only, and a file has one colour: this one is readable on both.
+    arrow = resource("icons/calendar.svg").as_posix()
     return f"""
     QWidget#center, QWidget#login, QWidget#form {{ background: {c.window}; }}
     QFrame#frame {{ background: {c.window}; border: 1px solid {c.border}; border-radius: 0px; }}
@@ -228,7 +231,7 @@ def style_sheet(c: Colours) -> str:
     QLabel[look="muted"] {{ color: {c.muted}; }}
     QLabel[look="small"] {{ color: {c.muted}; font-size: 12px; }}
     QLabel[look="error"] {{ color: {c.danger}; font-size: 12px; }}
-    QLabel#count {{ background: {c.danger}; color: {c.on_danger}; border-radius: 9px; padding: 1px 7px;
+    QLabel#count {{ background: {c.danger}; color: {c.on_danger}; border-radius: 7px; padding: 1px 7px;
                     font-size: 11px; font-weight: 600; }}
     QFrame[look="line"] {{ background: {c.card_unread}; border: none; border-bottom: 1px solid {c.border}; }}
     QFrame[look="line"] QLabel {{ color: {c.text}; font-size: 12px; }}
@@ -258,7 +261,7 @@ def style_sheet(c: Colours) -> str:
     QPushButton[look="flat"]:disabled {{ color: {c.muted}; }}
     QPushButton[look="tab"] {{ background: transparent; color: {c.muted}; border: 2px solid transparent;
                                border-radius: 8px; padding: 3px 10px; font-size: 12px; }}
-    QPushButton[look="tab"]:checked {{ background: {c.button}; color: {c.text}; font-weight: 600; }}
+    QPushButton[look="tab"]:checked {{ background: {c.button}; color: {c.text}; }}
     QPushButton[look="tab"]:hover {{ color: {c.text}; }}
     QPushButton[look="tab"]:focus {{ border-color: {c.accent}; }}
     QToolButton[look="icon"] {{ background: transparent; border: 2px solid transparent; border-radius: 8px;
@@ -271,6 +274,8 @@ def style_sheet(c: Colours) -> str:
         selection-color: {c.on_accent}; }}
     QLineEdit:focus, QPlainTextEdit:focus, QDateTimeEdit:focus, QListWidget#sellers:focus {{
         border: 2px solid {c.accent}; padding: 6px 8px; }}
+    QDateTimeEdit::drop-down {{ border: none; width: 30px; }}
+    QDateTimeEdit::down-arrow {{ image: url({arrow}); width: 16px; height: 16px; }}
     QLineEdit[wrong="true"] {{ border: 2px solid {c.danger}; padding: 6px 8px; }}
     QListWidget#sellers::item {{ padding: 6px 8px; border-radius: 6px; }}
     QListWidget#sellers::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}

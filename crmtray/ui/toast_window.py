@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QEnterEvent, QGuiApplication, QMouseEvent
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QBitmap, QEnterEvent, QGuiApplication, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from . import icons
@@ -20,6 +20,7 @@ from .toast_card import Card
 TOAST_WIDTH = 360
 MARGIN = 16
 SPACING = 10
+RADIUS = 12
 MOST = 4
 """Windows on the screen at once; the oldest gives way."""
 
@@ -31,7 +32,6 @@ class ToastWindow(QWidget):
         flags = Qt.WindowType.Tool | Qt.WindowType.FramelessWindowHint | Qt.WindowType.WindowStaysOnTopHint
         super().__init__(None, flags | Qt.WindowType.WindowDoesNotAcceptFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAttribute(Qt.WidgetAttribute.WA_X11NetWmWindowTypeNotification)
         self.setWindowTitle(card.title)
@@ -97,6 +97,17 @@ class ToastWindow(QWidget):
         self._timer.stop()
         self.close()
         self.ended.emit(self.card.key)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Round corners by a mask: transparency is black on desktops that do not compose windows."""
+        mask = QBitmap(self.size())
+        mask.clear()
+        painter = QPainter(mask)
+        painter.setBrush(Qt.GlobalColor.color1)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0, 0, -1, -1), RADIUS, RADIUS)
+        painter.end()
+        self.setMask(mask)
+        super().resizeEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
