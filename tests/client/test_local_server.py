@@ -50,7 +50,7 @@ def test_a_server_that_cannot_start_says_why(program: Path) -> None:
 
 
 def test_a_server_that_says_something_else_is_no_server(program: Path) -> None:
-    program.write_text("print('hello')\nimport sys\nsys.stdin.read()")
+    program.write_text("print('hello', flush=True)\nimport sys\nsys.stdin.read()")
     with pytest.raises(ServerFailed, match="did not say that it is ready"):
         LocalServer.start()
 
