@@ -17,7 +17,7 @@ from typing import Protocol
 from .api import Api, ApiError, Seller
 from .cache import Cache
 from .config import BadServer, ClientConfig, normalise_server
-from .credentials import Credentials, KeyringUnavailable, Tokens
+from .credentials import Credentials, Tokens
 from .outbox import Outbox
 from .protocol import INVALID_TOKEN, Json, Notification, User
 from .realtime import Hooks, Realtime
@@ -97,14 +97,6 @@ class Session:
     def memory_only(self) -> bool:
         """The login ends with this process, because no keyring can keep it."""
         return self._credentials.memory_only
-
-    async def keyring_problem(self) -> str | None:
-        """Why a login could not be kept, as a sentence for the person; None when it can. May take some seconds."""
-        try:
-            await self._credentials.check()
-        except KeyringUnavailable as error:
-            return error.message
-        return None
 
     @property
     def server(self) -> str | None:

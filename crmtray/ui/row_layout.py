@@ -23,7 +23,6 @@ CIRCLE = 36
 BUTTON = 28
 BUTTON_PAD = 10
 MOST_LINES = 3
-CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,10 +129,6 @@ class Theme(QObject):
         self._apply()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self.follow)
 
-    @property
-    def dark(self) -> bool:
-        return self.colours is DARK
-
     def _wanted(self) -> Colours:
         forced = os.environ.get(SCHEME_VARIABLE, "").lower()
         if forced in ("light", "dark"):

@@ -38,7 +38,6 @@ ACCESS_LIFETIME = timedelta(minutes=15)
 FAILURES, WINDOW = 5, timedelta(minutes=1)
 FAILURES_PER_ADDRESS = 20
 """An office shares one address: more than one person may mistype."""
-WRITE_SCOPE = "notifications:write"
 
 hasher = PasswordHasher()  # Argon2id with the library's parameters: RFC 9106, low-memory recommendation
 _NOBODY = hasher.hash("nobody has this password")
@@ -184,11 +183,6 @@ def decode(token: str, secret: str) -> Json:
     if not isinstance(payload.get("user_id"), str | int) or isinstance(payload.get("user_id"), bool):
         raise Refused(INVALID_TOKEN, "The access token names no user_id.")
     return payload
-
-
-async def hash_password(password: str) -> str:
-    async with _hashing:
-        return await asyncio.to_thread(hasher.hash, password)
 
 
 async def check_password(password_hash: str, password: str) -> bool:

@@ -59,14 +59,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def detect_once(detection: Looks, now: datetime, ingest: Ingest | None = None) -> Detected:
-    """One reading; without `ingest` nothing is written."""
-    detected = await asyncio.to_thread(detection.read, now)
-    if ingest is not None and not detected.empty:
-        await ingest(detected)
-    return detected
-
-
 class Scheduler:
     """Runs detection until cancelled."""
 

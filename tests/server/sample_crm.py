@@ -70,3 +70,23 @@ def overloaded(connection: Connection, now: datetime) -> set[tuple[Any, ...]]:
     found = sa.select(conversations.c.assigned_seller_id).where(WAITING, conversations.c.last_message_time < now - HOUR)
     counts = Counter(connection.scalars(found))
     return {("slow", seller) for seller, count in counts.items() if seller is not None and count > 5}
+
+
+def disagreements(connection: Connection) -> list[int]:
+    """Conversations whose last message is not what they say it is."""
+    wrong = []
+    for chat in connection.execute(sa.select(conversations)):
+        newest = connection.execute(
+            sa.select(messages)
+            .where(messages.c.conversation_id == chat.id)
+            .order_by(messages.c.created_at.desc(), messages.c.id.desc())
+            .limit(1)
+        ).one()
+        said = (chat.last_message_time, chat.last_message_from_customer)
+        if said != (newest.created_at, newest.from_customer):
+            wrong.append(chat.id)
+    return wrong
+
+
+def count(connection: Connection, table: sa.Table, *terms: Any) -> int:
+    return connection.scalars(sa.select(sa.func.count()).select_from(table).where(*terms)).one()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
 from crmtray_server.crm import demo, schema
 from crmtray_server.crm.engine import CrmDatabaseError, crm_engine, write
@@ -22,6 +22,8 @@ from tests.server.sample_crm import (
     HOUR,
     NOW,
     conversations,
+    count,
+    disagreements,
     hot,
     leads,
     messages,
@@ -30,27 +32,6 @@ from tests.server.sample_crm import (
     reminders,
     users,
 )
-
-
-def disagreements(connection: Connection) -> list[int]:
-    """Conversations whose last message is not what they say it is."""
-    wrong = []
-    for chat in connection.execute(sa.select(conversations)):
-        newest = connection.execute(
-            sa.select(messages)
-            .where(messages.c.conversation_id == chat.id)
-            .order_by(messages.c.created_at.desc(), messages.c.id.desc())
-            .limit(1)
-        ).one()
-        said = (chat.last_message_time, chat.last_message_from_customer)
-        if said != (newest.created_at, newest.from_customer):
-            wrong.append(chat.id)
-    return wrong
-
-
-def count(connection: Connection, table: sa.Table, *terms: Any) -> int:
-    return connection.scalars(sa.select(sa.func.count()).select_from(table).where(*terms)).one()
-
 
 # The first state.
 

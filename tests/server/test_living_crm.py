@@ -20,6 +20,8 @@ from tests.server.sample_crm import (
     NOW,
     WAITING,
     conversations,
+    count,
+    disagreements,
     hot,
     leads,
     messages,
@@ -41,26 +43,6 @@ def alerts_for(role: str, connection: Connection, now: datetime) -> set[tuple[An
     mine = leads.c.assigned_seller_id == ANA
     own = overdue(connection, now, conversations.c.assigned_seller_id == ANA)
     return hot(connection, now, mine) | own | reminders(connection, now, mine)
-
-
-def disagreements(connection: Connection) -> list[int]:
-    """Conversations whose last message is not what they say it is."""
-    wrong = []
-    for chat in connection.execute(sa.select(conversations)):
-        newest = connection.execute(
-            sa.select(messages)
-            .where(messages.c.conversation_id == chat.id)
-            .order_by(messages.c.created_at.desc(), messages.c.id.desc())
-            .limit(1)
-        ).one()
-        said = (chat.last_message_time, chat.last_message_from_customer)
-        if said != (newest.created_at, newest.from_customer):
-            wrong.append(chat.id)
-    return wrong
-
-
-def count(connection: Connection, table: sa.Table, *terms: Any) -> int:
-    return connection.scalars(sa.select(sa.func.count()).select_from(table).where(*terms)).one()
 
 
 # The living mode.
