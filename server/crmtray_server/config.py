@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import tomllib
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -27,6 +28,12 @@ LINK_PATHS = {
     "view_metrics": "/sellers/{seller_id}/metrics",
 }
 """Where the link actions lead below a plain `CRM_WEB_URL`."""
+
+PREFERENCE_TYPES = ("unanswered", "hot_lead", "follow_up", "performance")
+"""The kinds of alert by the names that preferences use."""
+
+SECRETS = frozenset({"JWT_SECRET_KEY", "SMTP_URL", "DATABASE_URL", "CRM_DATABASE_URL"})
+"""Settings whose value no message shows: they are, or hold, a password."""
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -46,23 +53,43 @@ class Settings(BaseSettings):
     crm_mapping: str | None = None
     crm_actions: str = "off"
     crm_web_url: str | dict[str, str] | None = None
+    crm_login_url: str | None = None
+    crm_private_hosts: CommaList = ()
     socketio_cors_origins: CommaList = ()
     socketio_transports: CommaList = ("websocket",)
     socketio_ping_interval: Annotated[int, Field(ge=1000, le=300_000)] = 25_000
     socketio_ping_timeout: Annotated[int, Field(ge=1000, le=300_000)] = 20_000
     socketio_max_http_buffer_size: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
     socketio_max_connections: Annotated[int, Field(ge=1)] = 1000
+    socketio_avg_latency_ms_threshold: Annotated[float, Field(gt=0)] = 100.0
+    socketio_error_rate_threshold: Annotated[float, Field(gt=0, le=1)] = 0.05
+    socketio_reconnect_rate_threshold: Annotated[float, Field(gt=0, le=1)] = 0.1
     unanswered_conversation_hours: Annotated[float, Field(gt=0)] = 1.0
     hot_lead_probability_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     followup_reminder_hours: Annotated[float, Field(gt=0)] = 24.0
     performance_alert_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     high_value_areas: CommaList = ()
     detection_interval_seconds: Annotated[float, Field(ge=0.2, le=86_400)] = 30.0
+    notification_retention_days: Annotated[float, Field(gt=0, le=3650)] = 7.0
+    notification_delivery_timeout_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 5000
+    notification_max_retries: Annotated[int, Field(ge=0, le=100)] = 3
     notification_batch_size: Annotated[int, Field(ge=1, le=1000)] = 50
+    default_notification_types: CommaList = PREFERENCE_TYPES
+    default_push_notifications: bool = True
+    default_email_notifications: bool = False
+    smtp_url: SecretStr | None = None
+    email_from: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("socketio_cors_origins", "socketio_transports", "high_value_areas", mode="before")
+    @field_validator(
+        "socketio_cors_origins",
+        "socketio_transports",
+        "high_value_areas",
+        "crm_private_hosts",
+        "default_notification_types",
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -110,9 +137,34 @@ class Settings(BaseSettings):
     @field_validator("crm_actions")
     @classmethod
     def _known_actions(cls, value: str) -> str:
-        if value in ("off", "sql"):
-            return value
-        raise ValueError("must be off or sql")
+        return value if value in ("off", "sql") else check_web_address(value, "off, sql, or ")
+
+    @field_validator("crm_login_url")
+    @classmethod
+    def _login_address(cls, value: str | None) -> str | None:
+        return value if value is None else check_web_address(value)
+
+    @field_validator("default_notification_types")
+    @classmethod
+    def _known_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(PREFERENCE_TYPES):
+            raise ValueError(f"must be a comma list of {', '.join(PREFERENCE_TYPES)}")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value else None
+        if parts and (parts.scheme not in ("smtp", "smtps") or not parts.hostname or not _has_port(parts)):
+            raise ValueError("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _one_sender(cls, value: str | None) -> str | None:
+        if value is not None and (parseaddr(value, strict=True) == ("", "") or not value.isprintable()):
+            raise ValueError('must be one address, such as crmtray@example.com or "CRM alerts <crmtray@example.com>"')
+        return value
 
     @field_validator("crm_web_url")
     @classmethod
@@ -143,6 +195,14 @@ class Settings(BaseSettings):
     def followup_within(self) -> timedelta:
         return timedelta(hours=self.followup_reminder_hours)
 
+    @property
+    def email_after(self) -> timedelta:
+        return timedelta(milliseconds=self.notification_delivery_timeout_ms)
+
+    @property
+    def retention(self) -> timedelta:
+        return timedelta(days=self.notification_retention_days)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -153,6 +213,22 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
+
+
+def check_web_address(url: str, otherwise: str = "") -> str:
+    """The URL as given, or ValueError with what is allowed."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
+        raise ValueError(f"must be {otherwise}an http or https address")
+    return url
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether what stands where a port may stand is one."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def check_database_url(url: str) -> str:
@@ -210,7 +286,7 @@ def _sentence(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return f"{name.lower()}: unknown setting in the file. docs/settings.md lists those there are."
     message = item["msg"].removeprefix("Value error, ")
-    value = "" if name == "JWT_SECRET_KEY" else f"={item.get('input')!r}"
+    value = "" if name in SECRETS else f"={item.get('input')!r}"
     return f"{name}{value}: {message}"
 
 

@@ -24,7 +24,7 @@ from crmtray.protocol import (
 )
 
 from .auth import Claims
-from .store import feed, sessions
+from .store import feed, sessions, simple_clients
 from .store.database import Store, StoreUnavailable
 from .store.feed import Committed, Scope
 
@@ -140,7 +140,7 @@ class Hub:
 
     async def _remember(self, scope: Scope, ids: list[str]) -> None:
         try:
-            await self._store.write(feed.mark_sent, scope, ids)
+            await self._store.write(simple_clients.mark_sent, scope, ids)
         except StoreUnavailable as error:
             log.warning("could not note what was sent: %s", error)
 

@@ -24,7 +24,7 @@ from .crm.writer import CrmUnavailable
 from .hub import Connection, Hub, count_frame, event_frame
 from .inbox import Clock, Inbox, NotFound, utc_now
 from .sockets import StrictServer
-from .store import feed
+from .store import feed, simple_clients
 from .store.database import Store, StoreUnavailable
 from .store.operations import IdReused
 
@@ -203,7 +203,7 @@ class Realtime:
 
     async def _subscribe_simple(self, connection: Connection) -> Json:
         """Everything never sent, oldest first, then the count; after that each change as it comes."""
-        unsent = await self._store.read(feed.never_sent, connection.scope, 0, PAGE)
+        unsent = await self._store.read(simple_clients.never_sent, connection.scope, 0, PAGE)
         connection.send(self._subscribed(connection, unsent.head))
         while True:
             for notification in unsent.notifications:
@@ -212,10 +212,10 @@ class Realtime:
                 connection.cut()
                 raise BadArguments("The client does not read what it is sent.")
             if unsent.notifications:
-                await self._store.write(feed.mark_sent, connection.scope, [unsent.notifications[-1].id])
+                await self._store.write(simple_clients.mark_sent, connection.scope, [unsent.notifications[-1].id])
             if len(unsent.notifications) < PAGE:
                 break
-            unsent = await self._store.read(feed.never_sent, connection.scope, unsent.last, PAGE)
+            unsent = await self._store.read(simple_clients.never_sent, connection.scope, unsent.last, PAGE)
         connection.send(count_frame(unsent.unread_count, self._store.epoch, unsent.head))
         self._hub.start(connection, "simple", unsent.head)
         return {"epoch": self._store.epoch, "seq": unsent.head, "unread_count": unsent.unread_count}

@@ -48,7 +48,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("SOCKETIO_PING_TIMEOUT", "soon", "valid integer"),
         ("SOCKETIO_TRANSPORTS", "carrier-pigeon", "websocket and polling"),
         ("HOT_LEAD_PROBABILITY_THRESHOLD", "80", "less than or equal to 1"),
-        ("CRM_ACTIONS", "yes", "off or sql"),
+        ("CRM_ACTIONS", "yes", "off, sql, or an http"),
         ("CRM_WEB_URL", "javascript:alert(1)", "http or https"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crmtray.protocol import ChangesPage, Notification
-from crmtray_server.store import feed, migrate
+from crmtray_server.store import feed, migrate, simple_clients
 from crmtray_server.store.database import Store, make_engine
 from crmtray_server.store.feed import Filter, NewItem, Scope
 
@@ -163,10 +163,10 @@ async def test_search_filters_and_counts(store: Store) -> None:
 
 async def test_what_a_simple_client_was_sent_is_remembered(store: Store) -> None:
     [made] = await store.write(feed.add, [item(f"k{n}") for n in range(3)], NOW)
-    unsent = await store.read(feed.never_sent, ANA, 0, 2)
+    unsent = await store.read(simple_clients.never_sent, ANA, 0, 2)
     assert [n.message for n in unsent.notifications] == ["mensaje k0", "mensaje k1"] and unsent.head == 3
-    await store.write(feed.mark_sent, ANA, [made.changes[1].id])
-    rest = await store.read(feed.never_sent, ANA, 0, 10)
+    await store.write(simple_clients.mark_sent, ANA, [made.changes[1].id])
+    rest = await store.read(simple_clients.never_sent, ANA, 0, 10)
     assert [n.message for n in rest.notifications] == ["mensaje k2"]
 
 

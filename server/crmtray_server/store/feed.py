@@ -26,7 +26,7 @@ from crmtray.protocol import (
     Priority,
 )
 
-from .tables import changes, feeds, notifications
+from .tables import changes, deliveries, feeds, notifications
 
 ID_CHUNK = 500
 """Values in one IN list; SQLite's own limit was 999 for long."""
@@ -55,6 +55,9 @@ class NewItem:
     actions: tuple[NotificationAction, ...] = ()
     silent: bool = False
     reason: str | None = None
+    email_to: str | None = None
+    """Where an e-mail goes when the item is still unread at `email_at`."""
+    email_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,31 @@ def _add_to(connection: Connection, scope: Scope, items: dict[str, NewItem], now
     if rows:
         connection.execute(notifications.insert(), rows)
         _append(connection, scope, head, [row["id"] for row in rows])
-    made = tuple(Change(row["seq"], row["id"], _from_mapping(row), new=True) for row in rows)
+        _plan_emails(connection, new, rows, now)
+    made = tuple(Change(row["seq"], row["id"], from_row(row), new=True) for row in rows)
     return Committed(scope, made, unread_count(connection, scope) if made else 0)
+
+
+def _plan_emails(connection: Connection, items: list[NewItem], rows: list[dict[str, Any]], now: datetime) -> None:
+    """In the transaction that stores the item: an e-mail that was promised is not forgotten."""
+    planned = [
+        {
+            "notification_id": row["id"],
+            "channel": "email",
+            "device": item.email_to,
+            "tenant_id": item.scope.tenant_id,
+            "user_id": item.scope.user_id,
+            "state": "waiting",
+            "created_at": now,
+            "updated_at": now,
+            "attempts": 0,
+            "due_at": item.email_at or now,
+        }
+        for item, row in zip(items, rows, strict=True)
+        if item.email_to is not None
+    ]
+    if planned:
+        connection.execute(deliveries.insert(), planned)
 
 
 def mark_read(connection: Connection, scope: Scope, ids: Iterable[str], now: datetime) -> Committed:
@@ -151,7 +177,7 @@ def _update_ids(
 
 def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool], values: dict[str, Any]) -> Committed:
     head = _lock(connection, scope)
-    rows = connection.execute(_kept(scope).where(where).order_by(notifications.c.first_seq)).all()
+    rows = connection.execute(kept(scope).where(where).order_by(notifications.c.first_seq)).all()
     if not rows:
         return Committed(scope, (), unread_count(connection, scope))
     numbered = [{"_id": row.id, "_seq": head + number} for number, row in enumerate(rows, start=1)]
@@ -166,7 +192,7 @@ def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool],
 
 def _lock(connection: Connection, scope: Scope) -> int:
     """The feed's head, with its row locked until the transaction ends (SQLite has locked the file already)."""
-    query = sa.select(feeds.c.head).where(_is(feeds, scope)).with_for_update()
+    query = sa.select(feeds.c.head).where(owned_by(feeds, scope)).with_for_update()
     head = connection.execute(query).scalar()
     if head is None:
         _insert_feed(connection, scope)
@@ -186,14 +212,14 @@ def _append(connection: Connection, scope: Scope, head: int, ids: Sequence[str])
         for number, id in enumerate(ids, start=1)
     ]
     connection.execute(changes.insert(), entries)
-    connection.execute(feeds.update().where(_is(feeds, scope)).values(head=head + len(ids)))
+    connection.execute(feeds.update().where(owned_by(feeds, scope)).values(head=head + len(ids)))
 
 
 def _known_keys(connection: Connection, scope: Scope, keys: list[str]) -> set[str]:
     known: set[str] = set()
     for start in range(0, len(keys), ID_CHUNK):
         part = notifications.c.dedupe_key.in_(keys[start : start + ID_CHUNK])
-        query = sa.select(notifications.c.dedupe_key).where(_is(notifications, scope), part)
+        query = sa.select(notifications.c.dedupe_key).where(owned_by(notifications, scope), part)
         known.update(connection.execute(query).scalars())
     return known
 
@@ -205,18 +231,18 @@ def changes_since(
     connection: Connection, scope: Scope, epoch: str, client_epoch: str | None, since: int | None, limit: int
 ) -> ChangesPage:
     """What came after `since`, at most `limit` entries; everything kept when the client's cursor means nothing here."""
-    feed = connection.execute(sa.select(feeds.c.head, feeds.c.floor).where(_is(feeds, scope))).first()
+    feed = connection.execute(sa.select(feeds.c.head, feeds.c.floor).where(owned_by(feeds, scope))).first()
     head, floor = (feed.head, feed.floor) if feed else (0, 0)
     unread = unread_count(connection, scope)
     if client_epoch != epoch or since is None or not floor <= since <= head:
-        rows = connection.execute(_kept(scope).order_by(notifications.c.seq).limit(limit + 1)).all()
+        rows = connection.execute(kept(scope).order_by(notifications.c.seq).limit(limit + 1)).all()
         entries = [_change(row._mapping) for row in rows]
         return _page(epoch, head, entries, limit, reset=True, unread=unread)
     joined = changes.join(notifications, notifications.c.id == changes.c.notification_id)
     query = (
         sa.select(changes.c.seq.label("change_seq"), notifications)
         .select_from(joined)
-        .where(_is(changes, scope), changes.c.seq > since)
+        .where(owned_by(changes, scope), changes.c.seq > since)
         .order_by(changes.c.seq)
         .limit(limit + 1)
     )
@@ -235,11 +261,11 @@ def search(
     connection: Connection, scope: Scope, wanted: Filter, limit: int, offset: int
 ) -> tuple[list[Notification], int]:
     """A page, newest first, and how many there are in all."""
-    query = _filtered(_kept(scope), wanted)
+    query = _filtered(kept(scope), wanted)
     total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
     newest = query.order_by(notifications.c.created_at.desc(), notifications.c.first_seq.desc())
     rows = connection.execute(newest.limit(limit).offset(offset)).all()
-    return [_from_mapping(row._mapping) for row in rows], int(total)
+    return [from_row(row._mapping) for row in rows], int(total)
 
 
 def _filtered(query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
@@ -257,8 +283,8 @@ def _filtered(query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
 
 
 def get(connection: Connection, scope: Scope, id: str) -> Notification | None:
-    row = connection.execute(_kept(scope).where(notifications.c.id == id)).first()
-    return None if row is None else _from_mapping(row._mapping)
+    row = connection.execute(kept(scope).where(notifications.c.id == id)).first()
+    return None if row is None else from_row(row._mapping)
 
 
 def unread_count(connection: Connection, scope: Scope) -> int:
@@ -267,7 +293,7 @@ def unread_count(connection: Connection, scope: Scope) -> int:
         sa.select(sa.func.count())
         .select_from(notifications)
         .where(
-            _is(notifications, scope),
+            owned_by(notifications, scope),
             notifications.c.read_at.is_(None),
             notifications.c.removed_at.is_(None),
             notifications.c.snoozed_until.is_(None),
@@ -277,7 +303,7 @@ def unread_count(connection: Connection, scope: Scope) -> int:
 
 
 def cursor(connection: Connection, scope: Scope) -> int:
-    return int(connection.execute(sa.select(feeds.c.head).where(_is(feeds, scope))).scalar() or 0)
+    return int(connection.execute(sa.select(feeds.c.head).where(owned_by(feeds, scope))).scalar() or 0)
 
 
 def heads(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
@@ -298,50 +324,15 @@ def next_wake(connection: Connection) -> datetime | None:
     return moment
 
 
-# --- clients without a cursor ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """Items in the order they were made, the last one's number, and the feed's head and unread count with them."""
-
-    notifications: tuple[Notification, ...]
-    last: int
-    head: int
-    unread_count: int
-
-
-def never_sent(connection: Connection, scope: Scope, after: int, limit: int) -> Unsent:
-    """Items that no client without a cursor was sent, made by changes past `after`, oldest first."""
-    feed = connection.execute(sa.select(feeds.c.head, feeds.c.simple_sent).where(_is(feeds, scope))).first()
-    if feed is None:
-        return Unsent((), after, 0, 0)
-    newer = notifications.c.first_seq > max(after, feed.simple_sent)
-    rows = connection.execute(_kept(scope).where(newer).order_by(notifications.c.first_seq).limit(limit)).all()
-    last = rows[-1].first_seq if rows else after
-    items = tuple(_from_mapping(row._mapping) for row in rows)
-    return Unsent(items, last, int(feed.head), unread_count(connection, scope))
-
-
-def mark_sent(connection: Connection, scope: Scope, ids: Sequence[str]) -> None:
-    """These, and all made before them, were sent to a client without a cursor."""
-    newest = (
-        sa.select(sa.func.max(notifications.c.first_seq))
-        .where(_is(notifications, scope), notifications.c.id.in_(ids))
-        .scalar_subquery()
-    )
-    connection.execute(feeds.update().where(_is(feeds, scope), feeds.c.simple_sent < newest).values(simple_sent=newest))
-
-
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
-def _is(table: sa.Table, scope: Scope) -> sa.ColumnElement[bool]:
+def owned_by(table: sa.Table, scope: Scope) -> sa.ColumnElement[bool]:
     return (table.c.tenant_id == scope.tenant_id) & (table.c.user_id == scope.user_id)
 
 
-def _kept(scope: Scope) -> sa.Select[Any]:
-    return sa.select(notifications).where(_is(notifications, scope), notifications.c.removed_at.is_(None))
+def kept(scope: Scope) -> sa.Select[Any]:
+    return sa.select(notifications).where(owned_by(notifications, scope), notifications.c.removed_at.is_(None))
 
 
 def _made_up_to(seq: int | None) -> sa.ColumnElement[bool]:
@@ -375,11 +366,11 @@ def _row(item: NewItem, seq: int, now: datetime) -> dict[str, Any]:
 def _change(row: Any, seq: int | None = None) -> Change:
     """An entry shows the item as it is now, not as it was: the newest state is what every device ends with."""
     number = row["seq"] if seq is None else seq
-    body = None if row["removed_at"] is not None else _from_mapping(row)
+    body = None if row["removed_at"] is not None else from_row(row)
     return Change(number, row["id"], body, new=number == row["first_seq"])
 
 
-def _from_mapping(row: Any) -> Notification:
+def from_row(row: Any) -> Notification:
     return Notification(
         id=row["id"],
         seq=row["seq"],

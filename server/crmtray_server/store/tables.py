@@ -11,11 +11,14 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
     Text,
+    Time,
     UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
@@ -160,3 +163,116 @@ sessions = Table(
     Column("revoked_at", UtcTime),
 )
 Index("sessions_of_user", sessions.c.tenant_id, sessions.c.user_id)
+
+# How a person wants to be told. Who has no row has the preset of the role; see policy.
+notification_settings = Table(
+    "notification_settings",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("notification_types", JSON, nullable=False),
+    Column("push_notifications", Boolean, nullable=False),
+    Column("email_notifications", Boolean, nullable=False),
+    # None: the address that the directory has.
+    Column("email_address", Text),
+    # Both or none; the end is the first moment that is loud again.
+    Column("quiet_hours_start", Time),
+    Column("quiet_hours_end", Time),
+    Column("work_days", JSON, nullable=False),
+    Column("min_priority", String(20), nullable=False),
+    # None: the tenant's.
+    Column("timezone", String),
+    Column("locale", String, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("tenant_id", "user_id", name="notification_settings_once"),
+)
+
+# What a person's preferences kept out of the inbox, so that "why did I not get one?" has an answer.
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("dedupe_key", String, primary_key=True),
+    Column("type", String, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("suppressed_age", suppressed.c.created_at)
+
+# One row for each way an item took, or is to take, to a person: a device it was sent to, an e-mail.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notification_id", String, primary_key=True),
+    Column("channel", String, primary_key=True),  # socket | pull | email
+    Column("device", String, primary_key=True),  # what the client says it is, or the e-mail address
+    Column("tenant_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    # sent | acknowledged; an e-mail also: waiting | sending | failed | skipped
+    Column("state", String, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # An e-mail that waits is due then; one being sent may be taken by another worker after that.
+    Column("due_at", UtcTime),
+    Column("detail", Text),
+)
+Index(
+    "deliveries_due",
+    deliveries.c.due_at,
+    sqlite_where=deliveries.c.due_at.is_not(None),
+    postgresql_where=deliveries.c.due_at.is_not(None),
+)
+Index("deliveries_age", deliveries.c.updated_at)
+
+# What a CRM that cannot be read has pushed, in the shape of the reference tables; see mirror.
+mirror_conversations = Table(
+    "mirror_conversations",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("lead_id", String),
+    Column("assigned_seller_id", String),
+    Column("phone_number", String),
+    Column("status", String),
+    Column("last_message_time", UtcTime),
+    Column("last_message_from_customer", Boolean),
+    Column("changed_at", UtcTime, nullable=False),
+)
+Index("mirror_conversations_lead", mirror_conversations.c.lead_id)
+mirror_messages = Table(
+    "mirror_messages",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("conversation_id", String, nullable=False),
+    Column("from_customer", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("mirror_messages_conversation", mirror_messages.c.conversation_id, mirror_messages.c.created_at)
+mirror_leads = Table(
+    "mirror_leads",
+    metadata,
+    Column("tenant_id", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("first_name", String),
+    Column("last_name", String),
+    Column("phone_number", String),
+    Column("source", String),
+    Column("location", String),
+    Column("status", String),
+    Column("assigned_seller_id", String),
+    Column("estimated_value", Float),
+    Column("next_follow_up", UtcTime),
+    Column("notes", Text),
+    Column("created_at", UtcTime),
+    Column("converted_at", UtcTime),
+    Column("last_contacted_at", UtcTime),
+    Column("changed_at", UtcTime, nullable=False),
+)
