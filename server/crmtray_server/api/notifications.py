@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from crmtray.protocol import PRIORITIES
+from crmtray.protocol import Priority
 
 from ..inbox import NotFound
-from ..realtime import snooze_until
 from ..store import feed
 from ..store.feed import Filter
-from .web import BadRequest, answer, claims, json_body, query_whole, services, signed_in, whole
+from .operation import Body, Moment, Operations, Query, Whole
+from .schemas import ChangedOut, ChangesOut, NotificationOut
+from .web import BadRequest, answer, claims, services
 
 PAGE, LARGEST_PAGE = 50, 200
 CHANGES_PAGE, LARGEST_CHANGES_PAGE = 200, 500
@@ -20,29 +23,82 @@ MOST_IDS = 1000
 LARGEST = 2**63 - 1
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
+operations = Operations("Notifications")
+routes = operations.routes
 
-async def index(request: web.Request) -> web.Response:
-    limit = query_whole(request, "limit", 1, LARGEST_PAGE) or PAGE
-    offset = query_whole(request, "offset", 0, LARGEST) or 0
+
+def _flag(value: Any) -> Any:
+    if value not in FLAGS:
+        raise ValueError("expected true or false")
+    return FLAGS[value]
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Seq = Annotated[int, Field(ge=0, le=LARGEST)]
+QuerySeq = Annotated[Whole, Field(ge=0, le=LARGEST)]
+
+
+class Search(Query):
+    limit: Annotated[Whole, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+    offset: QuerySeq = 0
+    type: str | None = None
+    priority: Priority | None = None
+    unread: Flag | None = None
+    q: str | None = None
+
+    @property
+    def filter(self) -> Filter:
+        return Filter(self.type, self.priority, self.unread, self.q)
+
+
+class Since(Query):
+    epoch: str | None = None
+    since: QuerySeq | None = None
+    limit: Annotated[Whole, Field(ge=1, le=LARGEST_CHANGES_PAGE)] = CHANGES_PAGE
+
+
+class UpTo(Query):
+    up_to_seq: QuerySeq | None = None
+
+
+class Snooze(Body):
+    until: Moment
+
+
+class Read(Body):
+    """`{"ids": […]}` or `{"all": true}`; with `up_to_seq`, all means what had been made up to that number."""
+
+    ids: Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=MOST_IDS)] | None = None
+    all: bool = False
+    up_to_seq: Seq | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Read:
+        if self.all == (self.ids is not None):
+            raise ValueError('expected {"all": true} or {"ids": […]}')
+        return self
+
+
+@operations.get(
+    "/notifications",
+    answers=list[NotificationOut],
+    headers={
+        "X-Total-Count": "how many there are in all",
+        "X-Unread-Count": "how many of one's notifications are unread",
+        "Link": "the next and the previous page (RFC 8288)",
+    },
+)
+async def index(request: web.Request, query: Search) -> web.Response:
+    """One's own notifications, newest first."""
     store, scope = services(request).store, claims(request).scope
-    found, total = await store.read(feed.search, scope, _filter(request), limit, offset)
+    found, total = await store.read(feed.search, scope, query.filter, query.limit, query.offset)
     headers = {
         "X-Total-Count": str(total),
         "X-Unread-Count": str(await store.read(feed.unread_count, scope)),
     }
-    if links := _links(request, limit, offset, total):
+    if links := _links(request, query.limit, query.offset, total):
         headers["Link"] = links
     return answer([notification.to_wire() for notification in found], headers=headers)
-
-
-def _filter(request: web.Request) -> Filter:
-    query = request.query
-    priority, unread = query.get("priority"), query.get("unread")
-    if priority is not None and priority not in PRIORITIES:
-        raise BadRequest(f"priority: expected one of {', '.join(PRIORITIES)}.")
-    if unread is not None and unread not in FLAGS:
-        raise BadRequest("unread: expected true or false.")
-    return Filter(query.get("type"), priority, None if unread is None else FLAGS[unread], query.get("q"))
 
 
 def _links(request: web.Request, limit: int, offset: int, total: int) -> str:
@@ -56,75 +112,66 @@ def _links(request: web.Request, limit: int, offset: int, total: int) -> str:
     return ", ".join([*links, link(max(0, offset - limit), "prev")] if offset else links)
 
 
-async def changes(request: web.Request) -> web.Response:
-    limit = query_whole(request, "limit", 1, LARGEST_CHANGES_PAGE) or CHANGES_PAGE
-    since = query_whole(request, "since", 0, LARGEST)
+@operations.get("/notifications/changes", answers=ChangesOut)
+async def changes(request: web.Request, query: Since) -> web.Response:
+    """What changed after a cursor; everything kept when there is none or it means nothing here."""
     store, scope = services(request).store, claims(request).scope
-    page = await store.read(feed.changes_since, scope, store.epoch, request.query.get("epoch"), since, limit)
+    page = await store.read(feed.changes_since, scope, store.epoch, query.epoch, query.since, query.limit)
     return answer(page.to_wire())
 
 
+@operations.post("/notifications/read", answers=ChangedOut)
+async def read_many(request: web.Request, body: Read) -> web.Response:
+    """Mark many read, or all."""
+    inbox, scope = services(request).inbox, claims(request).scope
+    if body.ids is None:
+        committed = await inbox.mark_all_read(scope, body.up_to_seq)
+    else:
+        committed = await inbox.mark_many_read(scope, body.ids)
+    return answer({"changed": len(committed.changes), "unread_count": committed.unread_count})
+
+
+@operations.delete("/notifications", answers=ChangedOut)
+async def clear(request: web.Request, query: UpTo) -> web.Response:
+    """Remove all; with `up_to_seq`, those made up to that number."""
+    committed = await services(request).inbox.clear(claims(request).scope, query.up_to_seq)
+    return answer({"changed": len(committed.changes), "unread_count": committed.unread_count})
+
+
+@operations.get("/notifications/{id}", answers=NotificationOut)
 async def get(request: web.Request) -> web.Response:
+    """One notification."""
     notification = await services(request).store.read(feed.get, claims(request).scope, request.match_info["id"])
     if notification is None:
         raise NotFound
     return answer(notification.to_wire())
 
 
-async def read(request: web.Request) -> web.Response:
-    marked = await services(request).inbox.mark_read(claims(request).scope, request.match_info["id"])
-    return answer(marked.to_wire())
-
-
-async def unread(request: web.Request) -> web.Response:
-    marked = await services(request).inbox.mark_unread(claims(request).scope, request.match_info["id"])
-    return answer(marked.to_wire())
-
-
-async def snooze(request: web.Request) -> web.Response:
-    made = services(request)
-    until = snooze_until((await json_body(request)).get("until"), made.clock())
-    return answer((await made.inbox.snooze(claims(request).scope, request.match_info["id"], until)).to_wire())
-
-
+@operations.delete("/notifications/{id}")
 async def remove(request: web.Request) -> web.Response:
+    """Remove one."""
     await services(request).inbox.remove(claims(request).scope, request.match_info["id"])
     return web.Response(status=204)
 
 
-async def read_many(request: web.Request) -> web.Response:
-    """`{"ids": […]}` or `{"all": true}`; with `up_to_seq`, all means what had been made up to that number."""
-    body = await json_body(request)
-    inbox, scope = services(request).inbox, claims(request).scope
-    if body.get("all") is True:
-        up_to = body.get("up_to_seq")
-        committed = await inbox.mark_all_read(scope, None if up_to is None else whole(up_to, "up_to_seq", 0, LARGEST))
-    else:
-        committed = await inbox.mark_many_read(scope, _ids(body.get("ids")))
-    return answer({"changed": len(committed.changes), "unread_count": committed.unread_count})
+@operations.post("/notifications/{id}/read", answers=NotificationOut)
+async def read(request: web.Request) -> web.Response:
+    """Mark one read."""
+    marked = await services(request).inbox.mark_read(claims(request).scope, request.match_info["id"])
+    return answer(marked.to_wire())
 
 
-def _ids(ids: object) -> list[str]:
-    if not isinstance(ids, list) or len(ids) > MOST_IDS or not all(isinstance(id, str) for id in ids):
-        raise BadRequest(f'Expected {{"all": true}} or {{"ids": […]}} with at most {MOST_IDS} ids.')
-    return ids
+@operations.post("/notifications/{id}/unread", answers=NotificationOut)
+async def unread(request: web.Request) -> web.Response:
+    """Mark one unread."""
+    marked = await services(request).inbox.mark_unread(claims(request).scope, request.match_info["id"])
+    return answer(marked.to_wire())
 
 
-async def clear(request: web.Request) -> web.Response:
-    up_to = query_whole(request, "up_to_seq", 0, LARGEST)
-    committed = await services(request).inbox.clear(claims(request).scope, up_to)
-    return answer({"changed": len(committed.changes), "unread_count": committed.unread_count})
-
-
-def routes() -> list[web.RouteDef]:
-    return [
-        web.get("/notifications", signed_in(index), allow_head=False),
-        web.delete("/notifications", signed_in(clear)),
-        web.get("/notifications/changes", signed_in(changes), allow_head=False),
-        web.post("/notifications/read", signed_in(read_many)),
-        web.get("/notifications/{id}", signed_in(get), allow_head=False),
-        web.delete("/notifications/{id}", signed_in(remove)),
-        web.post("/notifications/{id}/read", signed_in(read)),
-        web.post("/notifications/{id}/unread", signed_in(unread)),
-        web.post("/notifications/{id}/snooze", signed_in(snooze)),
-    ]
+@operations.post("/notifications/{id}/snooze", answers=NotificationOut)
+async def snooze(request: web.Request, body: Snooze) -> web.Response:
+    """Put one off; it comes back as unread at that moment."""
+    made = services(request)
+    if body.until <= made.clock():
+        raise BadRequest("until: expected a time to come.")
+    return answer((await made.inbox.snooze(claims(request).scope, request.match_info["id"], body.until)).to_wire())

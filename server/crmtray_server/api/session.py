@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from aiohttp import web
+from pydantic import StringConstraints
 
-from .web import answer, claims, json_body, services, signed_in, text
+from .operation import PUBLIC, Body, Operations
+from .schemas import TokensOut, UserOut
+from .web import answer, claims, services
+
+operations = Operations("Session")
+routes = operations.routes
+
+Given = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
-async def login(request: web.Request) -> web.Response:
-    body = await json_body(request)
-    email, password = text(body, "email"), text(body, "password")
+class Login(Body):
+    email: Given
+    password: Given
+
+
+class Refresh(Body):
+    refresh_token: Given
+
+
+@operations.post("/auth/login", answers=TokensOut, access=PUBLIC, errors={401, 429, 502})
+async def login(request: web.Request, body: Login) -> web.Response:
+    """Sign in with e-mail address and password."""
     made = services(request)
-    return answer(await made.auth.login(email, password, request.remote or "", made.clock()))
+    return answer(await made.auth.login(body.email, body.password, request.remote or "", made.clock()))
 
 
-async def refresh(request: web.Request) -> web.Response:
-    token = text(await json_body(request), "refresh_token")
+@operations.post("/auth/refresh", answers=TokensOut, access=PUBLIC, errors={401})
+async def refresh(request: web.Request, body: Refresh) -> web.Response:
+    """Get a new pair of tokens; a refresh token is good once."""
     made = services(request)
-    return answer(await made.auth.refresh(token, made.clock()))
+    return answer(await made.auth.refresh(body.refresh_token, made.clock()))
 
 
+@operations.post("/auth/logout")
 async def logout(request: web.Request) -> web.Response:
+    """End this login and close its sockets."""
     made = services(request)
     await made.auth.logout(claims(request), made.clock())
     session = claims(request).session
@@ -29,14 +51,7 @@ async def logout(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+@operations.get("/auth/me", answers=UserOut)
 async def me(request: web.Request) -> web.Response:
+    """Who is signed in."""
     return answer((await services(request).auth.user(claims(request))).to_wire())
-
-
-def routes() -> list[web.RouteDef]:
-    return [
-        web.post("/auth/login", login),
-        web.post("/auth/refresh", refresh),
-        web.post("/auth/logout", signed_in(logout)),
-        web.get("/auth/me", signed_in(me), allow_head=False),
-    ]

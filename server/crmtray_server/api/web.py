@@ -89,54 +89,6 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     )
 
 
-def signed_in(handler: Handler) -> Handler:
-    """The handler, for requests with a valid token only."""
-
-    async def checked(request: web.Request) -> web.StreamResponse:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        good = token.strip() if scheme.lower() == "bearer" else None
-        request[CLAIMS] = await services(request).auth.check(good)
-        return await handler(request)
-
-    return checked
-
-
-async def json_body(request: web.Request, *, optional: bool = False) -> Json:
-    raw = await request.read()
-    if optional and not raw.strip():
-        return {}
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise BadRequest("The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return body
-
-
-def text(body: Json, key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise BadRequest(f"{key}: expected text.")
-    return value
-
-
-def whole(value: Any, key: str, lowest: int, highest: int) -> int:
-    """A whole number of a body. Raises BadRequest."""
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise BadRequest(f"{key}: expected a whole number from {lowest} to {highest}.")
-    return value
-
-
-def query_whole(request: web.Request, key: str, lowest: int, highest: int) -> int | None:
-    """A whole number of the query, None when it is not there. Raises BadRequest."""
-    text = request.query.get(key)
-    if text is None:
-        return None
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-    return whole(number, key, lowest, highest)
-
-
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns what handlers raise into problem documents."""
