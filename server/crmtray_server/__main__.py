@@ -101,6 +101,14 @@ def check() -> None:
 
 
 @app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of this version; a running server has it at /openapi.json, for people at /docs."""
+    from .api.docs_page import described
+
+    typer.echo(json.dumps(described(), ensure_ascii=False, indent=2))
+
+
+@app.command()
 def token(
     user_id: Annotated[str, typer.Option(help="Whose token.")],
     role: Annotated[str | None, typer.Option(help="Left out: the server looks it up.")] = None,
@@ -139,7 +147,7 @@ def detect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
 ) -> None:
     """Look at the CRM once and tell, as JSON lines, what notifications that makes."""
-    from .app import detect_once
+    from .once import detect_once
 
     if not once:
         raise typer.BadParameter("say --once; `crmtray-server serve` detects all the time", param_hint="detect")
@@ -159,7 +167,7 @@ def score(
     if (lead is None) == (text is None) or text not in (None, "-"):
         raise typer.BadParameter("give either --lead ID or --text -", param_hint="score")
     if lead is not None:
-        from .app import score_lead
+        from .once import score_lead
 
         typer.echo(json.dumps(score_lead(_settings(), lead), ensure_ascii=False))
         return

@@ -19,10 +19,7 @@ from sqlalchemy.engine import Engine
 from crmtray.protocol import Json, User
 
 from .actions import Actions
-from .api import actions as actions_api
-from .api import health as health_api
-from .api import notifications as notifications_api
-from .api import session as session_api
+from .api import routes
 from .api.web import LARGEST_BODY, SERVICES, Services, problems
 from .auth import Auth
 from .config import Settings, SettingsError
@@ -38,10 +35,8 @@ from .inbox import Inbox, utc_now
 from .pipeline import Pipeline
 from .realtime import Realtime
 from .scheduler import Scheduler
-from .score import explain
 from .store import migrate
 from .store.database import Store, StoreUnavailable, make_engine
-from .store.feed import Committed, NewItem
 from .store.tables import meta
 
 log = logging.getLogger(__name__)
@@ -77,7 +72,7 @@ def build(settings: Settings, add_routes: Callable[[web.Application], None] | No
     source = None if reading is None else open_source(settings, reading)
     hub = Hub(store)
     inbox = Inbox(store, hub)
-    directory = Directory(store, None if source is None else lambda: _crm_users(source))
+    directory = Directory(store, None if source is None else lambda: crm_users(source))
     auth = Auth(store, settings.jwt_secret_key.get_secret_value(), directory.find)
     actions = Actions(store, hub, inbox, directory, None if writing is None else CrmWriter(writing))
     realtime = Realtime(settings, store, auth, hub, inbox, actions)
@@ -113,13 +108,7 @@ def open_source(settings: Settings, engine: Engine) -> CrmSource:
         raise SettingsError(f"CRM_MAPPING={settings.crm_mapping}: {error}") from None
 
 
-def _reading_source(settings: Settings) -> CrmSource:
-    if not settings.crm_database_url:
-        raise SettingsError("CRM_DATABASE_URL is not set: there is no CRM to read.")
-    return open_source(settings, crm_engine(settings.crm_database_url, read_only=True))
-
-
-def _crm_users(source: CrmSource) -> list[User]:
+def crm_users(source: CrmSource) -> list[User]:
     return [
         User(user.user_id, user.tenant_id, user.name, user.email, user.role) for user in source.users() if user.active
     ]
@@ -140,7 +129,7 @@ def _web_app(
 ) -> web.Application:
     web_app = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY)
     web_app[SERVICES] = services
-    for module in (session_api, notifications_api, actions_api, health_api):
+    for module in routes.MODULES:
         web_app.add_routes(module.routes())
     realtime.sio.attach(web_app, socketio_path="socket.io")
     if add_routes is not None:
@@ -267,55 +256,3 @@ async def _keep_running(name: str, function: Callable[[], Awaitable[None]]) -> N
         except Exception:
             log.exception("%s failed, starting it again", name)
         await asyncio.sleep(RESTART_SECONDS)
-
-
-async def detect_once(settings: Settings, *, dry_run: bool) -> tuple[list[Json], dict[str, str]]:
-    """One pass: the notifications it made (or would make), in wire form with their owner, and what failed by kind."""
-    store = await asyncio.to_thread(open_store, settings)
-    try:
-        return await _detect_once(settings, store, dry_run)
-    finally:
-        await asyncio.to_thread(store.close)
-
-
-async def _detect_once(settings: Settings, store: Store, dry_run: bool) -> tuple[list[Json], dict[str, str]]:
-    source = _reading_source(settings)
-    detection = Detection(source, store, settings)
-    hub = Hub(store)
-    inbox = Inbox(store, hub)
-    pipeline = Pipeline(inbox, Directory(store, lambda: _crm_users(source)), settings.links, detection.timezone)
-    made: list[Json] = []
-    while True:
-        detected = await asyncio.to_thread(detection.read, utc_now())
-        if dry_run:
-            made += [_planned(item) for item in await pipeline.assemble(detected)]
-        else:
-            made += [line for entry in await pipeline.ingest(detected) for line in _made(entry)]
-        # A large backlog comes in parts; without storing, the next part would be the same.
-        if dry_run or not detected.more:
-            return made, {kind: sentence for kind, sentence in detected.failures.items()}
-
-
-def _made(entry: Committed) -> list[Json]:
-    owner = {"user_id": entry.scope.user_id, "tenant_id": entry.scope.tenant_id}
-    return [owner | change.notification.to_wire() for change in entry.changes if change.notification is not None]
-
-
-def _planned(item: NewItem) -> Json:
-    return {
-        "user_id": item.scope.user_id,
-        "tenant_id": item.scope.tenant_id,
-        "type": item.type,
-        "title": item.title,
-        "message": item.message,
-        "data": item.data,
-        "priority": item.priority,
-        "audience": item.audience,
-        "actions": [action.to_wire() for action in item.actions],
-        "dedupe_key": item.dedupe_key,
-    }
-
-
-def score_lead(settings: Settings, lead_id: str) -> Json:
-    """A lead's score, part by part. Raises CrmError when there is no such lead."""
-    return explain(_reading_source(settings), lead_id, utc_now())

@@ -13,7 +13,7 @@ from crmtray.protocol import Priority
 from ..inbox import NotFound
 from ..store import feed
 from ..store.feed import Filter
-from .operation import Body, Moment, Operations, Query, Whole
+from .operation import Body, Moment, Operations, Query, whole
 from .schemas import ChangedOut, ChangesOut, NotificationOut
 from .web import BadRequest, answer, claims, services
 
@@ -35,12 +35,11 @@ def _flag(value: Any) -> Any:
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Seq = Annotated[int, Field(ge=0, le=LARGEST)]
-QuerySeq = Annotated[Whole, Field(ge=0, le=LARGEST)]
 
 
 class Search(Query):
-    limit: Annotated[Whole, Field(ge=1, le=LARGEST_PAGE)] = PAGE
-    offset: QuerySeq = 0
+    limit: Annotated[int, *whole(1, LARGEST_PAGE)] = PAGE
+    offset: Annotated[int, *whole(0, LARGEST)] = 0
     type: str | None = None
     priority: Priority | None = None
     unread: Flag | None = None
@@ -53,12 +52,12 @@ class Search(Query):
 
 class Since(Query):
     epoch: str | None = None
-    since: QuerySeq | None = None
-    limit: Annotated[Whole, Field(ge=1, le=LARGEST_CHANGES_PAGE)] = CHANGES_PAGE
+    since: Annotated[int, *whole(0, LARGEST)] | None = None
+    limit: Annotated[int, *whole(1, LARGEST_CHANGES_PAGE)] = CHANGES_PAGE
 
 
 class UpTo(Query):
-    up_to_seq: QuerySeq | None = None
+    up_to_seq: Annotated[int, *whole(0, LARGEST)] | None = None
 
 
 class Snooze(Body):

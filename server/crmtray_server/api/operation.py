@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_type_hints
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from crmtray.protocol import FORBIDDEN
@@ -53,8 +53,11 @@ def _digits(value: Any) -> Any:
 
 Moment = Annotated[datetime, AfterValidator(_aware)]
 """ISO 8601; without an offset it is UTC."""
-Whole = Annotated[int, BeforeValidator(_digits)]
-"""A whole number in a query."""
+
+
+def whole(lowest: int, highest: int) -> tuple[Any, ...]:
+    """What makes an `int` of a query a whole number of these bounds: `Annotated[int, *whole(1, 200)]`."""
+    return Field(ge=lowest, le=highest), BeforeValidator(_digits)
 
 
 @dataclass(frozen=True, slots=True)

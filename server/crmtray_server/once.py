@@ -1,0 +1,78 @@
+"""One look at the CRM and no more: what `detect --once` and `score` do, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+
+from crmtray.protocol import Json
+
+from .app import crm_users, open_source, open_store
+from .config import Settings, SettingsError
+from .crm.engine import crm_engine
+from .crm.source import CrmSource
+from .detectors import Detection
+from .directory import Directory
+from .hub import Hub
+from .inbox import Inbox, utc_now
+from .pipeline import Pipeline
+from .score import explain
+from .store.database import Store
+from .store.feed import Committed, NewItem
+
+
+async def detect_once(settings: Settings, *, dry_run: bool) -> tuple[list[Json], dict[str, str]]:
+    """One pass: the notifications it made (or would make), in wire form with their owner, and what failed by kind."""
+    store = await asyncio.to_thread(open_store, settings)
+    try:
+        return await _detect_once(settings, store, dry_run)
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+async def _detect_once(settings: Settings, store: Store, dry_run: bool) -> tuple[list[Json], dict[str, str]]:
+    source = _reading_source(settings)
+    detection = Detection(source, store, settings)
+    hub = Hub(store)
+    inbox = Inbox(store, hub)
+    pipeline = Pipeline(inbox, Directory(store, lambda: crm_users(source)), settings.links, detection.timezone)
+    made: list[Json] = []
+    while True:
+        detected = await asyncio.to_thread(detection.read, utc_now())
+        if dry_run:
+            made += [_planned(item) for item in await pipeline.assemble(detected)]
+        else:
+            made += [line for entry in await pipeline.ingest(detected) for line in _made(entry)]
+        # A large backlog comes in parts; without storing, the next part would be the same.
+        if dry_run or not detected.more:
+            return made, {kind: sentence for kind, sentence in detected.failures.items()}
+
+
+def _made(entry: Committed) -> list[Json]:
+    owner = {"user_id": entry.scope.user_id, "tenant_id": entry.scope.tenant_id}
+    return [owner | change.notification.to_wire() for change in entry.changes if change.notification is not None]
+
+
+def _planned(item: NewItem) -> Json:
+    return {
+        "user_id": item.scope.user_id,
+        "tenant_id": item.scope.tenant_id,
+        "type": item.type,
+        "title": item.title,
+        "message": item.message,
+        "data": item.data,
+        "priority": item.priority,
+        "audience": item.audience,
+        "actions": [action.to_wire() for action in item.actions],
+        "dedupe_key": item.dedupe_key,
+    }
+
+
+def score_lead(settings: Settings, lead_id: str) -> Json:
+    """A lead's score, part by part. Raises CrmError when there is no such lead."""
+    return explain(_reading_source(settings), lead_id, utc_now())
+
+
+def _reading_source(settings: Settings) -> CrmSource:
+    if not settings.crm_database_url:
+        raise SettingsError("CRM_DATABASE_URL is not set: there is no CRM to read.")
+    return open_source(settings, crm_engine(settings.crm_database_url, read_only=True))
