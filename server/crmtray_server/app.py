@@ -129,8 +129,7 @@ def _web_app(
 ) -> web.Application:
     web_app = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY)
     web_app[SERVICES] = services
-    for module in routes.MODULES:
-        web_app.add_routes(module.routes())
+    web_app.add_routes(routes.table())
     realtime.sio.attach(web_app, socketio_path="socket.io")
     if add_routes is not None:
         add_routes(web_app)

@@ -50,10 +50,23 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+def not_http(record: logging.LogRecord) -> bool:
+    """Passes on everything; what was not HTTP at all, which anyone can send, is one line and no traceback."""
+    from aiohttp.http_exceptions import HttpProcessingError
+
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        said = " ".join(error.message.split())[:200]
+        record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+        record.msg, record.args = "a request was not HTTP: %s", (said,)
+    return True
+
+
 def configure(level: str, form: str) -> None:
     """Logs to stderr. DEBUG also opens the Socket.IO libraries' own loggers."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("aiohttp.server").addFilter(not_http)
     for name in ("socketio", "engineio", "aiohttp.access", "alembic", "asyncio"):
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")

@@ -108,8 +108,8 @@ class ServerProcess:
                 self.log.append(line.rstrip())
 
 
-def sign(user_id: str, tenant_id: str = "1", role: str = "seller", ttl: float = 3600) -> str:
+def sign(user_id: str, tenant_id: str = "1", role: str = "seller", ttl: float = 3600, **more: str) -> str:
     """An access token as a CRM makes one that knows the secret: by the library, not by the server's own code."""
     expires = datetime.now(UTC) + timedelta(seconds=ttl)
-    claims = {"user_id": user_id, "tenant_id": tenant_id, "role": role, "exp": expires}
+    claims = {"user_id": user_id, "tenant_id": tenant_id, "role": role, "exp": expires} | more
     return jwt.encode(claims, SECRET, algorithm="HS256")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -10,10 +11,7 @@ from .operation import Body, Operations
 from .schemas import PerformedOut, SellerOut
 from .web import BadRequest, answer, claims, services
 
-LONGEST_KEY = 200
-
 operations = Operations("Actions")
-routes = operations.routes
 
 
 class Press(Body):
@@ -24,8 +22,8 @@ class Press(Body):
 async def perform(request: web.Request, body: Press | None) -> web.Response:
     """Press a button. With `Idempotency-Key` the same order is carried out once, however often it arrives."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= LONGEST_KEY:
-        raise BadRequest(f"Idempotency-Key: expected 1 to {LONGEST_KEY} characters.")
+    if key is not None and not re.fullmatch(r"[!-~]{1,200}", key):
+        raise BadRequest("Idempotency-Key: expected 1 to 200 characters of ASCII, without spaces.")
     made = services(request)
     user = await made.auth.user(claims(request))
     id, action = request.match_info["id"], request.match_info["action"]

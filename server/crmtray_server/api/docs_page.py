@@ -14,7 +14,6 @@ from .pages import page
 from .web import answer
 
 operations = Operations("Operations")
-routes = operations.routes
 
 
 @functools.cache

@@ -9,8 +9,6 @@ from .schemas import HealthOut
 from .web import answer, services
 
 operations = Operations("Operations")
-routes = operations.routes
-
 
 @operations.get("/health", answers=HealthOut, access=PUBLIC)
 async def health(request: web.Request) -> web.Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from crmtray.protocol import Priority
 
@@ -24,7 +24,6 @@ LARGEST = 2**63 - 1
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 operations = Operations("Notifications")
-routes = operations.routes
 
 
 def _flag(value: Any) -> Any:
@@ -34,7 +33,14 @@ def _flag(value: Any) -> Any:
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Seq = Annotated[int, Field(ge=0, le=LARGEST)]
+
+
+def _integral(value: Any) -> Any:
+    """JSON knows one kind of number: 3.0 is the whole number 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Seq = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_integral)]
 
 
 class Search(Query):
@@ -64,16 +70,27 @@ class Snooze(Body):
     until: Moment
 
 
+def _one_of_two(schema: dict[str, Any]) -> None:
+    """What the validator below demands, for those who read the schema."""
+    everything = {"const": True, "type": "boolean"}
+    schema["oneOf"] = [
+        {"required": ["ids"], "properties": {"all": {"const": False}}},
+        {"required": ["all"], "properties": {"all": everything}, "not": {"required": ["ids"]}},
+    ]
+
+
 class Read(Body):
     """`{"ids": […]}` or `{"all": true}`; with `up_to_seq`, all means what had been made up to that number."""
 
-    ids: Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=MOST_IDS)] | None = None
+    model_config = ConfigDict(json_schema_extra=_one_of_two)
+
+    ids: Annotated[tuple[Annotated[str, StringConstraints(max_length=40)], ...], Field(max_length=MOST_IDS)] = ()
     all: bool = False
     up_to_seq: Seq | None = None
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Read:
-        if self.all == (self.ids is not None):
+    def _checked(self) -> Read:
+        if self.all == ("ids" in self.model_fields_set):
             raise ValueError('expected {"all": true} or {"ids": […]}')
         return self
 
@@ -123,7 +140,7 @@ async def changes(request: web.Request, query: Since) -> web.Response:
 async def read_many(request: web.Request, body: Read) -> web.Response:
     """Mark many read, or all."""
     inbox, scope = services(request).inbox, claims(request).scope
-    if body.ids is None:
+    if body.all:
         committed = await inbox.mark_all_read(scope, body.up_to_seq)
     else:
         committed = await inbox.mark_many_read(scope, body.ids)
@@ -170,7 +187,9 @@ async def unread(request: web.Request) -> web.Response:
 @operations.post("/notifications/{id}/snooze", answers=NotificationOut)
 async def snooze(request: web.Request, body: Snooze) -> web.Response:
     """Put one off; it comes back as unread at that moment."""
-    made = services(request)
+    made, scope, id = services(request), claims(request).scope, request.match_info["id"]
+    if await made.store.read(feed.get, scope, id) is None:
+        raise NotFound
     if body.until <= made.clock():
         raise BadRequest("until: expected a time to come.")
-    return answer((await made.inbox.snooze(claims(request).scope, request.match_info["id"], body.until)).to_wire())
+    return answer((await made.inbox.snooze(scope, id, body.until)).to_wire())

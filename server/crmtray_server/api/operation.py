@@ -81,11 +81,6 @@ class Operation:
     media: str
     idempotent: bool
 
-    @property
-    def route(self) -> web.RouteDef:
-        more = {"allow_head": False} if self.method == "GET" else {}
-        return web.RouteDef(self.method, self.path, self.handler, more)
-
 
 class Operations:
     """The routes of one module, in the order of their declaration."""
@@ -93,9 +88,6 @@ class Operations:
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.all: list[Operation] = []
-
-    def routes(self) -> list[web.RouteDef]:
-        return [operation.route for operation in self.all]
 
     def get(self, path: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return functools.partial(self._add, "GET", path, **declared)
@@ -203,7 +195,7 @@ def _parsed(
 
     async def parsed(request: web.Request) -> web.StreamResponse:
         given: dict[str, Any] = {}
-        if any("\0" in value for value in request.match_info.values()):
+        if not all(_is_text(value) for value in request.match_info.values()):
             raise web.HTTPNotFound
         if query is not None:
             given["query"] = _read_query(request, query)
@@ -227,23 +219,33 @@ async def _raw(request: web.Request, largest: int) -> bytes:
 def _read_body(raw: bytes, adapter: TypeAdapter[Any], optional: bool) -> Any:
     if optional and not raw.strip():
         return None
-    # PostgreSQL has no NUL in text; nobody means one.
-    if b"\\u0000" in raw or b"\0" in raw:
-        raise BadRequest("The body holds a NUL character.")
     try:
-        return adapter.validate_json(raw)
+        return adapter.validate_json(_NUL.sub(rb"\1\\ufffd", raw))
     except ValidationError as error:
         raise BadRequest(_sentence(error.errors(include_url=False)[0])) from None
 
 
 def _read_query(request: web.Request, model: type[Query]) -> Query:
     values = {name: request.query[name] for name in request.query}
-    if any("\0" in value for value in values.values()):
-        raise BadRequest("The query holds a NUL character.")
+    if not all(_is_text(value.replace("\0", "")) for value in values.values()):
+        raise BadRequest("The query is not UTF-8.")
     try:
-        return model.model_validate(values)
+        return model.model_validate({name: value.replace("\0", "\ufffd") for name, value in values.items()})
     except ValidationError as error:
         raise BadRequest(_sentence(error.errors(include_url=False)[0])) from None
+
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""PostgreSQL has no NUL in text: it becomes what Unicode has for a character that cannot be shown."""
+
+
+def _is_text(value: str) -> bool:
+    """Whether a part of an address is text that a database takes: well-formed, without NUL."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
 
 
 def _sentence(error: ErrorDetails) -> str:

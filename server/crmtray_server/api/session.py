@@ -12,7 +12,6 @@ from .schemas import TokensOut, UserOut
 from .web import answer, claims, services
 
 operations = Operations("Session")
-routes = operations.routes
 
 Given = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
