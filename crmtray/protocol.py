@@ -26,6 +26,8 @@ HOT_LEAD: Kind = "hot_lead"
 FOLLOW_UP: Kind = "follow_up_reminder"
 PERFORMANCE: Kind = "performance_alert"
 KINDS: tuple[Kind, ...] = (UNANSWERED, HOT_LEAD, FOLLOW_UP, PERFORMANCE)
+TEAM_MESSAGE = "team_message"
+"""What a manager wrote to one seller. Other programs may publish types of their own."""
 
 LINK_ACTIONS = frozenset({"open_chat", "contact_lead", "view_lead", "view_metrics"})
 """Actions that open `url`; the server is told only so that the item becomes read."""
@@ -63,6 +65,7 @@ TOKEN_EXPIRED = "token_expired"
 TOO_MANY_CONNECTIONS = "too_many_connections"
 INVALID_CREDENTIALS = "invalid_credentials"
 TOO_MANY_ATTEMPTS = "too_many_attempts"
+CRM_LOGIN_FAILED = "crm_login_failed"
 NOT_FOUND = "not_found"
 FORBIDDEN = "forbidden"
 INVALID_REQUEST = "invalid_request"

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,6 +85,32 @@ def migrate() -> None:
     engine = make_engine(_settings().database_url)
     migrations.upgrade(engine)
     typer.echo(f"schema {migrations.newest()} is in place")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to make; there must be none yet.")],
+) -> None:
+    """Copy the store into a file, also while the server runs."""
+    from .store import backup as copies
+
+    try:
+        contents = copies.backup(_settings().database_url, file)
+    except copies.BackupError as error:
+        raise Failure(str(error)) from error
+    typer.echo(f"backed up to {file}: {contents}")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="What `backup` made, with either database.")]) -> None:
+    """Put a backup in place of the store, also while the server runs. What the store holds now is lost."""
+    from .store import backup as copies
+
+    try:
+        contents = copies.restore(file, _settings().database_url)
+    except copies.BackupError as error:
+        raise Failure(str(error)) from error
+    typer.echo(f"restored from {file}: {contents}; all clients load anew")
 
 
 @app.command()

@@ -9,9 +9,12 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
+from email.headerregistry import Address
+from functools import partial
 
 from aiohttp import web
 from sqlalchemy.engine import Engine
@@ -19,25 +22,50 @@ from sqlalchemy.engine import Engine
 from crmtray.protocol import Json, User
 
 from .actions import Actions
-from .api import routes
+from .addressees import Addressees
+from .alerts import Alerts
+from .api import admin_page, routes
+from .api.crm_events import CRM_EVENTS
+from .api.explain import EXPLAINER
+from .api.health import Health
+from .api.metrics import measured
+from .api.preferences import READERS
+from .api.publish import PUBLISHER, Publisher
 from .api.web import LARGEST_BODY, SERVICES, Services, problems
 from .auth import Auth
+from .cleanup import Cleanup
 from .config import Settings, SettingsError
 from .crm.engine import crm_engine
+from .crm.lookup import conversation
+from .crm.mirror import MirrorSource
+from .crm.orders import Crm, CrmUnavailable
+from .crm.pushed import AHEAD, OverlaidSource
 from .crm.queries import MappingError, load_mapping
 from .crm.source import CrmSource
+from .crm.webhook import Webhook
 from .crm.writer import CrmWriter
+from .crm_events import CrmEvents
+from .crm_login import CrmLogin
 from .detectors import Detection
 from .directory import Directory
 from .events import Detected
+from .explain import Explainer, Look
 from .hub import Hub
 from .inbox import Inbox, utc_now
+from .mail import AddressError, parse_sender
+from .mailer import Mailer
+from .monitor import Monitor
+from .outbound import Outbound, OutboundError
 from .pipeline import Pipeline
+from .readers import Readers
 from .realtime import Realtime
-from .scheduler import Scheduler
+from .receipts import Receipts
+from .scheduler import MeasuredLooks, Scheduler
+from .smtp import mail_server
 from .store import migrate
 from .store.database import Store, StoreUnavailable, make_engine
-from .store.tables import meta
+from .store.feed import Scope
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -53,38 +81,67 @@ class Server:
     hub: Hub
     inbox: Inbox
     realtime: Realtime
-    scheduler: Scheduler | None
+    scheduler: Scheduler
+    cleanup: Cleanup
+    monitor: Monitor
+    receipts: Receipts
+    alerts: Alerts
+    watch: Watch
+    mailer: Mailer
     web_app: web.Application
     engines: list[Engine]
 
     def background(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
         yield "sweep", self.hub.sweep_forever
+        yield "watch", self.watch.run
+        yield "people", self.watch.run_people
         yield "wake", self.inbox.wake_forever
-        if self.scheduler is not None:
-            yield "detection", self.scheduler.run
+        yield "cleanup", self.cleanup.run
+        yield "receipts", self.receipts.flush_forever
+        yield "alerts", self.alerts.watch_forever
+        yield "mail", self.mailer.run
+        yield "detection", self.scheduler.run
 
 
 def build(settings: Settings, add_routes: Callable[[web.Application], None] | None = None) -> Server:
     """Blocking: opens the store and brings its schema up to date. `add_routes` lets the demo add its pages."""
+    sender = mail_sender(settings)
+    monitor = Monitor()
     store = open_store(settings)
+    store.observe = monitor.committed
     reading = crm_engine(settings.crm_database_url, read_only=True) if settings.crm_database_url else None
     writing = _writing_engine(settings)
     source = None if reading is None else open_source(settings, reading)
-    hub = Hub(store)
-    inbox = Inbox(store, hub)
-    directory = Directory(store, None if source is None else lambda: crm_users(source))
-    auth = Auth(store, settings.jwt_secret_key.get_secret_value(), directory.find)
-    actions = Actions(store, hub, inbox, directory, None if writing is None else CrmWriter(writing))
-    realtime = Realtime(settings, store, auth, hub, inbox, actions)
-    scheduler = None if source is None else _scheduler(settings, store, source, inbox, directory)
-
-    async def health() -> tuple[bool, Json]:
-        return await _health(store, hub, scheduler)
-
-    services = Services(store, auth, hub, inbox, actions, directory, health, utc_now)
+    receipts = Receipts(store, utc_now, monitor.receipts_dropped)
+    hub = Hub(store, monitor, receipts)
+    directory = Directory(store, None if source is None else partial(_people, source))
+    detected = MirrorSource(store, settings) if reading is None else _overlaid(settings, reading, store)
+    readers = Readers(store, directory, settings, (source or detected).timezone)
+    inbox = Inbox(store, hub, utc_now, readers)
+    mail_after = email_after(settings)
+    pipeline = Pipeline(inbox, readers, directory, settings.links, mail_after, utc_now, monitor.suppressed)
+    outbound = Outbound(settings.crm_private_hosts)
+    auth = Auth(store, settings.jwt_secret_key.get_secret_value(), directory, _crm_login(settings, outbound))
+    changes = _crm_changes(settings, writing, outbound)
+    actions = Actions(store, hub, inbox, directory, changes, utc_now, pipeline.tell, partial(_locale, readers))
+    realtime = Realtime(settings, store, auth, hub, inbox, actions, monitor)
+    mailer = _mailer(settings, sender, store, Addressees(readers, directory), monitor, inbox.stored)
+    scheduler = _scheduler(settings, store, detected, pipeline, monitor)
+    crm_events = CrmEvents(store, scheduler.look_at, None if reading is None else AHEAD)
+    health = Health(store, hub, lambda: _crm_health(scheduler, pushes=reading is None), mailer.status)
+    alerts = Alerts(settings, monitor, health.report, utc_now)
+    services = Services(store, auth, hub, inbox, actions, directory, health.report, utc_now, monitor, alerts)
     web_app = _web_app(services, realtime, add_routes)
+    web_app[READERS] = readers
+    web_app[CRM_EVENTS] = crm_events
+    web_app[PUBLISHER] = Publisher(pipeline, directory, crm_events)
+    web_app[EXPLAINER] = Explainer(store, readers, settings, source, _look(settings, reading), utc_now)
     engines = [engine for engine in (reading, writing) if engine is not None]
-    return Server(store, hub, inbox, realtime, scheduler, web_app, engines)
+    cleanup = Cleanup(store, hub, settings.retention)
+    watch = Watch(store, hub, auth, directory)
+    return Server(
+        store, hub, inbox, realtime, scheduler, cleanup, monitor, receipts, alerts, watch, mailer, web_app, engines
+    )
 
 
 def open_store(settings: Settings) -> Store:
@@ -96,30 +153,118 @@ def open_store(settings: Settings) -> Store:
 
 
 def _writing_engine(settings: Settings) -> Engine | None:
-    if settings.crm_actions == "off" or not settings.crm_database_url:
+    if settings.crm_actions != "sql" or not settings.crm_database_url:
         return None
     return crm_engine(settings.crm_database_url)
 
 
+def _crm_changes(settings: Settings, writing: Engine | None, outbound: Outbound) -> Crm | None:
+    """How buttons change the CRM, None when they may not."""
+    if settings.crm_actions in ("off", "sql"):
+        return None if writing is None else CrmWriter(writing)
+
+    async def send(body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        try:
+            answer = await outbound.post(settings.crm_actions, body, headers)
+        except OutboundError as error:
+            raise CrmUnavailable(f"the CRM's webhook: {error}", permanent=error.permanent) from None
+        return answer.status, answer.body
+
+    return Webhook(send, settings.jwt_secret_key.get_secret_value())
+
+
+def _crm_login(settings: Settings, outbound: Outbound) -> CrmLogin | None:
+    if settings.crm_login_url is None:
+        return None
+    return CrmLogin(outbound.post, settings.crm_login_url, settings.jwt_secret_key.get_secret_value())
+
+
+async def _locale(readers: Readers, user: User) -> str:
+    reader = await readers.one(Scope(user.tenant_id, user.user_id), user.role)
+    return reader.locale
+
+
 def open_source(settings: Settings, engine: Engine) -> CrmSource:
+    return CrmSource(engine, settings, _mapping(settings))
+
+
+def _overlaid(settings: Settings, engine: Engine, store: Store) -> CrmSource:
+    """For detection alone, which has a thread of its own: it remembers from look to look."""
+    return OverlaidSource(engine, settings, _mapping(settings), store)
+
+
+def _mapping(settings: Settings) -> dict[str, str] | None:
     try:
-        return CrmSource(engine, settings, load_mapping(settings.crm_mapping) if settings.crm_mapping else None)
+        return load_mapping(settings.crm_mapping) if settings.crm_mapping else None
     except MappingError as error:
-        raise SettingsError(f"CRM_MAPPING={settings.crm_mapping}: {error}") from None
+        raise SettingsError(str(error)) from None
 
 
-def crm_users(source: CrmSource) -> list[User]:
+def crm_users(source: CrmSource) -> list[User | Scope]:
+    """For the directory: whoever is not active is named only."""
     return [
-        User(user.user_id, user.tenant_id, user.name, user.email, user.role) for user in source.users() if user.active
+        User(user.user_id, user.tenant_id, user.name, user.email, user.role)
+        if user.active
+        else Scope(user.tenant_id, user.user_id)
+        for user in source.users()
     ]
 
 
-def _scheduler(settings: Settings, store: Store, source: CrmSource, inbox: Inbox, directory: Directory) -> Scheduler:
-    detection = Detection(source, store, settings)
-    pipeline = Pipeline(inbox, directory, settings.links, detection.timezone)
+def _people(source: CrmSource) -> list[User | Scope]:
+    """And with them the time zones: at a start too, nobody is told anything before it is known when his night is."""
+    source.timezones()
+    return crm_users(source)
+
+
+def _look(settings: Settings, reading: Engine | None) -> Look | None:
+    """A CRM that is mapped has its conversations somewhere else."""
+    return None if reading is None or settings.crm_mapping else partial(conversation, reading)
+
+
+def email_after(settings: Settings) -> timedelta | None:
+    """None: there is no mail server, so nothing is planned for one."""
+    return None if settings.smtp_url is None else settings.email_after
+
+
+def mail_sender(settings: Settings) -> Address | None:
+    """None when there is no mail server. Raises SettingsError when there is one and nobody to send from."""
+    if settings.smtp_url is None:
+        return None
+    if not settings.email_from:
+        raise SettingsError("SMTP_URL is set, but EMAIL_FROM is not. Give the address that e-mails shall come from.")
+    try:
+        return parse_sender(settings.email_from)
+    except AddressError as error:
+        raise SettingsError(f"EMAIL_FROM={settings.email_from!r}: {error}") from None
+
+
+def _mailer(
+    settings: Settings,
+    sender: Address | None,
+    store: Store,
+    addressees: Addressees,
+    monitor: Monitor,
+    stored: asyncio.Event,
+) -> Mailer:
+    return Mailer(
+        store,
+        None if settings.smtp_url is None else mail_server(settings.smtp_url.get_secret_value()),
+        sender,
+        addressees.unwanted,
+        addressees.reader,
+        utc_now,
+        retries=settings.notification_max_retries,
+        counted=monitor.mail_sent,
+        stored=stored,
+    )
+
+
+def _scheduler(settings: Settings, store: Store, source: CrmSource, pipeline: Pipeline, monitor: Monitor) -> Scheduler:
+    detection = MeasuredLooks(Detection(source, store, settings), monitor)
 
     async def ingest(detected: Detected) -> None:
         await pipeline.ingest(detected)
+        monitor.detected(detected)
 
     return Scheduler(detection, ingest, settings.detection_interval_seconds)
 
@@ -127,40 +272,27 @@ def _scheduler(settings: Settings, store: Store, source: CrmSource, inbox: Inbox
 def _web_app(
     services: Services, realtime: Realtime, add_routes: Callable[[web.Application], None] | None
 ) -> web.Application:
-    web_app = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY)
+    web_app = web.Application(middlewares=[measured, problems], client_max_size=LARGEST_BODY)
     web_app[SERVICES] = services
     web_app.add_routes(routes.table())
+    web_app.add_routes(admin_page.routes())
     realtime.sio.attach(web_app, socketio_path="socket.io")
     if add_routes is not None:
         add_routes(web_app)
     return web_app
 
 
-async def _health(store: Store, hub: Hub, scheduler: Scheduler | None) -> tuple[bool, Json]:
-    """The store is needed; a CRM that is away delays alerts and loses none, so the server stays in service."""
-    services: Json = {"socket_io": {"status": "ok", "connections": len(hub)}}
-    try:
-        await store.read(lambda connection: connection.execute(meta.select().limit(1)).first())
-        services["database"] = {"status": "ok"}
-        healthy = True
-    except StoreUnavailable as error:
-        log.warning("the store is not available: %s", error)
-        services["database"] = {"status": "down"}
-        healthy = False
-    services["redis"] = services["smtp"] = {"status": "off"}
-    services["crm"] = {"status": "off"} if scheduler is None else _crm_health(scheduler)
-    degraded = any(service["status"] == "down" for service in services.values())
-    status = "down" if not healthy else "degraded" if degraded else "ok"
-    return healthy, {"status": status, "services": services}
+def _crm_health(scheduler: Scheduler, *, pushes: bool) -> Json:
+    """Which kinds of alert cannot be read now; why stands in the log, where no stranger reads it.
 
-
-def _crm_health(scheduler: Scheduler) -> Json:
-    """Which kinds of alert cannot be read now; why stands in the log, where no stranger reads it."""
+    `pushes`: no CRM is read, and what one pushes is looked at.
+    """
+    mode = {"mode": "push"} if pushes else {}
     status = scheduler.status()
     if status.last_read is None and status.ingest == "ok":
-        return {"status": "starting"}
+        return {"status": "starting"} | mode
     failing = sorted(kind for kind, sentence in status.kinds.items() if sentence != "ok")
-    return {"status": "ok" if status.ok else "down", "failing": failing}
+    return {"status": "ok" if status.ok else "down", "failing": failing} | mode
 
 
 def run(

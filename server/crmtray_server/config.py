@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tomllib
 from datetime import timedelta
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -162,7 +161,7 @@ class Settings(BaseSettings):
     @field_validator("email_from")
     @classmethod
     def _one_sender(cls, value: str | None) -> str | None:
-        if value is not None and (parseaddr(value, strict=True) == ("", "") or not value.isprintable()):
+        if value is not None and not value.isprintable():
             raise ValueError('must be one address, such as crmtray@example.com or "CRM alerts <crmtray@example.com>"')
         return value
 

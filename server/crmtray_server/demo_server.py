@@ -12,7 +12,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy.engine import Connection
 
 from crmtray.protocol import Json, User
 
@@ -30,7 +32,9 @@ from .crm import demo, demo_pages
 from .crm.demo_texts import HIGH_VALUE_AREAS
 from .crm.engine import crm_engine
 from .crm.living import LivingCrm
-from .store import accounts
+from .policy import WORK_DAYS, preset
+from .store import accounts, preferences
+from .store.feed import Scope
 
 HOST = "127.0.0.1"
 LINKS = {
@@ -112,10 +116,19 @@ def _add_accounts(settings: Settings, summary: demo.DemoSummary, password: str) 
         (User(str(person.id), str(summary.tenant_id), person.full_name, person.email, person.role), hashed)
         for person in summary.people
     ]
+    users = [user for user, _ in people]
     try:
         asyncio.run(store.write(accounts.add, people, datetime.now(UTC)))
+        asyncio.run(store.write(_loud_at_any_time, users, settings, datetime.now(UTC)))
     finally:
         store.close()
+
+
+def _loud_at_any_time(connection: Connection, users: Iterable[User], settings: Settings, now: datetime) -> None:
+    """The presets, but for nights and weekends: whoever looks at the demo looks at it now."""
+    for user in users:
+        wanted = replace(preset(user.role, settings), quiet_hours=None, work_days=WORK_DAYS)
+        preferences.save(connection, Scope(user.tenant_id, user.user_id), wanted, now)
 
 
 def _free_port() -> int:

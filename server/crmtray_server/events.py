@@ -47,6 +47,20 @@ class Event:
     audience: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What the CRM said it changed: ids of conversations and of leads, to be looked at now."""
+
+    conversations: frozenset[str] = frozenset()
+    leads: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.conversations or self.leads)
+
+    def __or__(self, other: Concern) -> Concern:
+        return Concern(self.conversations | other.conversations, self.leads | other.leads)
+
+
 @dataclass(slots=True)
 class Detected:
     """One look at the CRM. `failures`: a sentence for each kind that could not be read, and how to mend it.

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from crmtray.protocol import Notification
+from crmtray.protocol import Notification, Priority
 
 from .hub import Hub
-from .store import feed
+from .readers import Reader, Readers
+from .store import feed, snoozes
 from .store.database import Store
 from .store.feed import Committed, NewItem, Scope
+from .store.snoozes import Loudness
 
 Clock = Callable[[], datetime]
 
@@ -26,14 +28,20 @@ class NotFound(Exception):
 
 
 class Inbox:
-    """The one door through which items change; store first, sockets after the commit."""
+    """The one door through which items change; store first, sockets after the commit.
 
-    def __init__(self, store: Store, hub: Hub, clock: Clock = utc_now) -> None:
+    `readers`: to decide how loudly a snoozed item comes back; without, as it was.
+    """
+
+    def __init__(self, store: Store, hub: Hub, clock: Clock = utc_now, readers: Readers | None = None) -> None:
         self._store = store
         self._hub = hub
         self._clock = clock
+        self._readers = readers
         self.snoozed = asyncio.Event()
         """Set when something was put off, so that whoever wakes items looks at the time anew."""
+        self.stored = asyncio.Event()
+        """Set when new items were stored, so that whoever sends e-mails looks at what is due."""
 
     async def add(self, items: Sequence[NewItem], also: Callable[..., None] | None = None) -> list[Committed]:
         """Stores what is new and publishes it. `also(connection)` runs in the same transaction."""
@@ -46,6 +54,8 @@ class Inbox:
 
         committed = await self._store.write(write)
         self._hub.publish(committed)
+        if committed:
+            self.stored.set()
         return committed
 
     async def mark_read(self, scope: Scope, id: str) -> Notification:
@@ -55,7 +65,9 @@ class Inbox:
         return await self._one(scope, id, feed.mark_unread)
 
     async def snooze(self, scope: Scope, id: str, until: datetime) -> Notification:
-        notification = await self._one(scope, id, feed.snooze, until)
+        """What it says of its loudness is of the moment it comes back: clients bring it back by their own clocks."""
+        then = await self._loudness_of(scope, id, until)
+        notification = await self._one(scope, id, snoozes.snooze, until, then)
         self.snoozed.set()
         return notification
 
@@ -73,17 +85,37 @@ class Inbox:
     async def clear(self, scope: Scope, up_to: int | None = None) -> Committed:
         return await self._apply(feed.clear, scope, self._clock(), up_to)
 
+    async def wake(self) -> None:
+        """Brings back whose snooze is over, as loud as its reader's preferences say at this moment."""
+        now = self._clock()
+        owners = await self._store.read(snoozes.sleepers, now)
+        if not owners:
+            return
+        readers = None if self._readers is None else await self._readers.load(owners)
+
+        def how_loud(scope: Scope, type: str, priority: Priority) -> Loudness | None:
+            # Somebody who snoozed between the two looks has his turn with the next.
+            return _loudness(readers[scope], type, priority, now) if readers and scope in readers else None
+
+        self._hub.publish(await self._store.write(snoozes.wake, now, how_loud if readers else None))
+
     async def wake_forever(self) -> None:
         """Brings snoozed items back at their moment."""
         while True:
             self.snoozed.clear()
-            self._hub.publish(await self._store.write(feed.wake, self._clock()))
-            moment = await self._store.read(feed.next_wake)
+            await self.wake()
+            moment = await self._store.read(snoozes.next_wake)
             seconds = None if moment is None else max(0.0, (moment - self._clock()).total_seconds())
             try:
                 await asyncio.wait_for(self.snoozed.wait(), seconds)
             except TimeoutError:
                 continue
+
+    async def _loudness_of(self, scope: Scope, id: str, moment: datetime) -> Loudness | None:
+        item = await self._found(scope, id)
+        if self._readers is None:
+            return None
+        return _loudness((await self._readers.load([scope]))[scope], item.type, item.priority, moment)
 
     async def _one(self, scope: Scope, id: str, change: Callable[..., Committed], *args: Any) -> Notification:
         before = await self._found(scope, id)
@@ -101,3 +133,9 @@ class Inbox:
         committed = await self._store.write(change, scope, *args)
         self._hub.publish([committed])
         return committed
+
+
+def _loudness(reader: Reader, type: str, priority: Priority, moment: datetime) -> Loudness:
+    """Switched off meanwhile, it is still in the inbox: it comes back silently."""
+    decision = reader.decide(type, priority, moment)
+    return Loudness(decision.outcome != "loud", decision.reason)

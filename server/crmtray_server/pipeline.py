@@ -1,17 +1,19 @@
-"""From what detection found to people's inboxes: who is told, in which words, with which buttons.
+"""From what detection found to people's inboxes: who is told, in which words, how loudly, with which buttons.
 
-Owns recipients and the assembly of items; store and sockets are the inbox's. Everything of one look at the CRM,
-episodes included, goes into one transaction: an episode kept without its notification would never be told.
+Owns recipients, the assembly of items, and the one way by which new items get in: through the policy. Store and
+sockets are the inbox's. Everything of one look at the CRM, episodes included, goes into one transaction: an episode
+kept without its notification would never be told.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crmtray.protocol import LINK_ACTIONS, Json, NotificationAction
 
@@ -19,37 +21,78 @@ from . import texts
 from .directory import Directory
 from .events import Detected, Event
 from .inbox import Clock, Inbox, utc_now
-from .store import episodes
+from .readers import Reader, Readers
+from .store import episodes, suppressed
 from .store.feed import Committed, NewItem, Scope
+from .store.suppressed import Suppressed
 
 log = logging.getLogger(__name__)
 
-LOCALE: texts.Locale = "es"
-UTC = ZoneInfo("UTC")
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Items as their readers' preferences make them (silent or not, with or without e-mail), and those kept away."""
+
+    items: list[NewItem]
+    suppressed: list[Suppressed]
 
 
 class Pipeline:
-    """`links`: address templates by action. `zone_of`: the name of a tenant's time zone, or None."""
+    """`links`: address templates by action. `email_after`: when an unread item is mailed; None when mail is off.
+
+    `suppressed_as` is told the reason of each that was kept away.
+    """
 
     def __init__(
         self,
         inbox: Inbox,
+        readers: Readers,
         directory: Directory,
         links: Mapping[str, str],
-        zone_of: Callable[[str], str | None],
+        email_after: timedelta | None = None,
         clock: Clock = utc_now,
+        suppressed_as: Callable[[str], None] = lambda _reason: None,
     ) -> None:
-        self._inbox, self._directory, self._links = inbox, directory, links
-        self._zone_of, self._clock = zone_of, clock
+        self._inbox, self._readers, self._directory, self._links = inbox, readers, directory, links
+        self._email_after, self._clock, self._suppressed_as = email_after, clock, suppressed_as
+
+    async def tell(self, items: Sequence[NewItem], also: Callable[..., None] | None = None) -> list[Committed]:
+        """The way for ready-made items, of whatever origin: applies each reader's preferences, stores, publishes.
+
+        Sets `silent`, `reason`, `email_to` and `email_at` of each item itself. What preferences suppress is written
+        down as such and makes no item; nor does a dedupe key the person already had. All of it, and `also(connection)`,
+        in one transaction. Returns what was made. Raises StoreUnavailable, with nothing stored.
+        """
+        return await self.store(await self.plan(items), also)
+
+    async def plan(self, items: Sequence[NewItem]) -> Plan:
+        """What `tell` would store now; for whoever must say what became of each."""
+        readers = await self._readers.load({item.scope for item in items})
+        return self._plan(items, readers)
+
+    async def store(self, plan: Plan, also: Callable[..., None] | None = None) -> list[Committed]:
+        now = self._clock()
+
+        def write(connection: Any) -> None:
+            suppressed.add(connection, plan.suppressed, now)
+            if also is not None:
+                also(connection)
+
+        committed = await self._inbox.add(plan.items, write)
+        for item in plan.suppressed:
+            self._suppressed_as(item.reason)
+        return committed
 
     async def ingest(self, detected: Detected) -> list[Committed]:
         """Stores and publishes; what was told before makes nothing. Raises StoreUnavailable, with nothing stored."""
-        items = await self.assemble(detected)
-        return await self._inbox.add(items, partial(episodes.save, opened=detected.opened, closed=detected.closed))
+        plan = await self.assemble(detected)
+        return await self.store(plan, partial(episodes.save, opened=detected.opened, closed=detected.closed))
 
-    async def assemble(self, detected: Detected) -> list[NewItem]:
+    async def assemble(self, detected: Detected) -> Plan:
         """The items for everyone who is to be told; nothing is stored."""
-        return [self._item(event, scope) for event in detected.events for scope in await self._recipients(event)]
+        addressed = [(event, scope) for event in detected.events for scope in await self._recipients(event)]
+        readers = await self._readers.load({scope for _, scope in addressed})
+        return self._plan([self._item(event, readers[scope]) for event, scope in addressed], readers)
 
     async def _recipients(self, event: Event) -> list[Scope]:
         people = await self._directory.with_role(event.tenant_id, event.roles) if event.roles else []
@@ -60,11 +103,30 @@ class Pipeline:
             log.warning("nobody to tell: %s (tenant %s has no active %s)", event.key, event.tenant_id, event.roles)
         return sorted(found)
 
-    def _item(self, event: Event, scope: Scope) -> NewItem:
-        zone = _zone(self._zone_of(event.tenant_id))
-        text = texts.render(event.kind, event.data, locale=LOCALE, timezone=zone, now=self._clock())
+    def _plan(self, items: Sequence[NewItem], readers: Mapping[Scope, Reader]) -> Plan:
+        plan, now = Plan([], []), self._clock()
+        for item in items:
+            reader = readers[item.scope]
+            decision = reader.decide(item.type, item.priority, now)
+            if decision.outcome == "suppressed":
+                reason = str(decision.reason)
+                key, data = item.dedupe_key, item.data
+                plan.suppressed.append(Suppressed(item.scope, key, item.type, item.priority, data, reason))
+            else:
+                silent = decision.outcome == "silent"
+                plan.items.append(replace(item, silent=silent, reason=decision.reason, **self._mail(reader, now)))
+        return plan
+
+    def _mail(self, reader: Reader, now: datetime) -> dict[str, Any]:
+        """Quiet hours do not hold e-mail back: it makes no sound, and is what is read in the morning."""
+        if self._email_after is None or reader.email is None:
+            return {"email_to": None, "email_at": None}
+        return {"email_to": reader.email, "email_at": now + self._email_after}
+
+    def _item(self, event: Event, reader: Reader) -> NewItem:
+        text = texts.render(event.kind, event.data, locale=reader.locale, timezone=reader.zone, now=self._clock())
         return NewItem(
-            scope=scope,
+            scope=reader.scope,
             dedupe_key=event.key,
             type=event.kind,
             title=text.title,
@@ -94,11 +156,3 @@ class _Quoted(dict[str, Any]):
 
     def __getitem__(self, key: str) -> str:
         return quote(str(super().__getitem__(key)), safe="")
-
-
-def _zone(name: str | None) -> ZoneInfo:
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        log.warning("the CRM names a time zone that does not exist: %r; UTC is used", name)
-        return UTC

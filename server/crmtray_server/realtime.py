@@ -23,6 +23,8 @@ from .config import Settings
 from .crm.writer import CrmUnavailable
 from .hub import Connection, Hub, count_frame, event_frame
 from .inbox import Clock, Inbox, NotFound, utc_now
+from .monitor import Monitor
+from .receipts import device_of
 from .sockets import StrictServer
 from .store import feed, simple_clients
 from .store.database import Store, StoreUnavailable
@@ -52,9 +54,11 @@ class Realtime:
         hub: Hub,
         inbox: Inbox,
         actions: Actions,
+        monitor: Monitor,
         clock: Clock = utc_now,
     ) -> None:
         self._store, self._auth, self._hub, self._inbox, self._actions = store, auth, hub, inbox, actions
+        self._monitor = monitor
         self._clock = clock
         self._most = 2 * settings.socketio_max_connections
         self._connections: dict[str, Connection] = {}
@@ -75,6 +79,7 @@ class Realtime:
         }
         self.sio = StrictServer(
             frozenset(handlers),
+            monitor,
             transports=list(settings.socketio_transports),
             cors_allowed_origins=_origins(settings.socketio_cors_origins),
             # The library takes whole seconds; the settings are in milliseconds.
@@ -100,18 +105,12 @@ class Realtime:
         try:
             claims = await self._auth.check(_token(environ, auth))
         except Refused as refused:
-            raise _refusal(refused.code, refused.message) from None
+            raise self._refusal(refused.code, refused.message) from None
         except (StoreUnavailable, CrmUnavailable):
-            raise _refusal("unavailable", "A database of the server is not available. Try again later.") from None
+            raise self._refusal("unavailable", "A database of the server is not available. Try again later.") from None
         if len(self._hub) >= self._most or self._hub.of(claims.scope) >= SOCKETS_PER_USER:
-            raise _refusal(protocol.TOO_MANY_CONNECTIONS, "Too many connections. Try again later.")
-        eio_sid = self.sio.manager.eio_sid_from_sid(sid, "/")
-        connection = Connection(
-            claims=claims,
-            send=lambda frame: self.sio.send_frame(eio_sid, frame),
-            drained=lambda: self.sio.drained(eio_sid),
-            cut=lambda: self._spawn(self.sio.cut(eio_sid), "cut"),
-        )
+            raise self._refusal(protocol.TOO_MANY_CONNECTIONS, "Too many connections. Try again later.")
+        connection = self._new_connection(sid, claims, environ, auth)
         self._connections[sid] = connection
         self._hub.add(connection)
         self._expire_at(sid, connection)
@@ -119,6 +118,22 @@ class Realtime:
         asyncio.get_running_loop().call_soon(
             connection.send, event_frame(protocol.NOTIFICATION_CONNECTED, {"user_id": claims.scope.user_id})
         )
+
+    def _new_connection(self, sid: str, claims: Claims, environ: dict[str, Any], auth: Any) -> Connection:
+        eio_sid = self.sio.manager.eio_sid_from_sid(sid, "/")
+        return Connection(
+            claims=claims,
+            send=lambda frame, since=None: self.sio.send_frame(eio_sid, frame, since),
+            drained=lambda: self.sio.drained(eio_sid),
+            cut=lambda: self._spawn(self.sio.cut(eio_sid), "cut"),
+            device=device_of(auth, environ.get("HTTP_USER_AGENT")),
+            since=self._clock(),
+            address=environ["aiohttp.request"].remote,
+        )
+
+    def _refusal(self, code: str, message: str) -> Exception:
+        self._monitor.refused(code)
+        return _refusal(code, message)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         connection = self._connections.pop(sid, None)
@@ -164,9 +179,11 @@ class Realtime:
         except IdReused:
             return _no("request_id_reused", "This request_id belongs to another action.")
         except (StoreUnavailable, CrmUnavailable):
+            self._monitor.failed("unavailable")
             return _no("unavailable", "Not available now. Try again later.")
         except Exception:
             log.exception("%s failed", name)
+            self._monitor.failed("internal_error")
             return _no("internal_error", "The server has a fault; it is in its log.")
 
     def _spawn(self, coroutine: Any, name: str) -> None:
@@ -193,10 +210,10 @@ class Realtime:
     async def _subscribe_cursor(self, connection: Connection, data: Json) -> Json:
         since, epoch = _whole(data, "since"), data.get("epoch")
         limit = min(LARGEST_PAGE, _whole(data, "limit")) if "limit" in data else LARGEST_PAGE
-        page = await self._store.read(
-            feed.changes_since, connection.scope, self._store.epoch, epoch, since, max(1, limit)
-        )
-        connection.send(self._subscribed(connection, page.seq))
+        page = await self._store.read(feed.changes_since, connection.scope, epoch, since, max(1, limit))
+        connection.send(_subscribed(connection, page.epoch, page.seq))
+        unread = [change for change in page.changes if change.notification and not change.notification.read]
+        self._hub.gave(connection, [(change.seq, change.id) for change in unread])
         # What was held goes out behind the ack, which the library sends when this handler has returned.
         asyncio.get_running_loop().call_soon(self._hub.start, connection, "cursor", page.seq)
         return page.to_wire()
@@ -204,10 +221,11 @@ class Realtime:
     async def _subscribe_simple(self, connection: Connection) -> Json:
         """Everything never sent, oldest first, then the count; after that each change as it comes."""
         unsent = await self._store.read(simple_clients.never_sent, connection.scope, 0, PAGE)
-        connection.send(self._subscribed(connection, unsent.head))
+        connection.send(_subscribed(connection, unsent.epoch, unsent.head))
         while True:
             for notification in unsent.notifications:
                 connection.send(event_frame(protocol.NEW_NOTIFICATION, notification.to_wire()))
+            self._hub.gave(connection, [(notification.seq, notification.id) for notification in unsent.notifications])
             if not await connection.drained():
                 connection.cut()
                 raise BadArguments("The client does not read what it is sent.")
@@ -216,13 +234,9 @@ class Realtime:
             if len(unsent.notifications) < PAGE:
                 break
             unsent = await self._store.read(simple_clients.never_sent, connection.scope, unsent.last, PAGE)
-        connection.send(count_frame(unsent.unread_count, self._store.epoch, unsent.head))
+        connection.send(count_frame(unsent.unread_count, unsent.epoch, unsent.head))
         self._hub.start(connection, "simple", unsent.head)
-        return {"epoch": self._store.epoch, "seq": unsent.head, "unread_count": unsent.unread_count}
-
-    def _subscribed(self, connection: Connection, seq: int) -> str:
-        body = {"user_id": connection.scope.user_id, "epoch": self._store.epoch, "seq": seq}
-        return event_frame(protocol.NOTIFICATION_SUBSCRIBED, body)
+        return {"epoch": unsent.epoch, "seq": unsent.head, "unread_count": unsent.unread_count}
 
     async def _unsubscribe(self, connection: Connection, data: Json) -> Json:
         connection.mode = "none"
@@ -237,7 +251,7 @@ class Realtime:
         return {"room": room}
 
     async def _acknowledge(self, connection: Connection, data: Json) -> Json:
-        connection.acknowledged = max(connection.acknowledged, _whole(data, "seq"))
+        self._hub.acknowledge(connection, _whole(data, "seq"))
         return {}
 
     async def _count(self, connection: Connection, data: Json) -> Json:
@@ -284,6 +298,11 @@ class Realtime:
                 self._expire_at(sid, connection)
                 break
         return {"expires_at": protocol.format_time(claims.expires_at)}
+
+
+def _subscribed(connection: Connection, epoch: str, seq: int) -> str:
+    body = {"user_id": connection.scope.user_id, "epoch": epoch, "seq": seq}
+    return event_frame(protocol.NOTIFICATION_SUBSCRIBED, body)
 
 
 def snooze_until(value: Any, now: datetime) -> datetime:

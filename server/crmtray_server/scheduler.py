@@ -1,4 +1,4 @@
-"""When the CRM is read: every interval, at each moment that is known before, and when somebody asks.
+"""When the CRM is read: every interval, at each moment that is known before, and when somebody asks or pushes.
 
 Owns the timing, the one worker thread that blocks on the CRM, and what /health says of detection. Decides nothing and
 stores nothing: what is found goes to `ingest`, and counts as told only when that has returned.
@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from crmtray.protocol import KINDS, Kind
 
-from .events import Detected
+from .events import Concern, Detected
+from .monitor import Monitor
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,34 @@ class Looks(Protocol):
     def read(self, now: datetime) -> Detected: ...
 
     def due(self, now: datetime) -> Detected: ...
+
+    def concerning(self, now: datetime, concern: Concern) -> Detected: ...
+
+
+class MeasuredLooks:
+    """Detection that tells the monitor how long each look took and what could not be read."""
+
+    def __init__(self, looks: Looks, monitor: Monitor) -> None:
+        self._looks, self._monitor = looks, monitor
+
+    @property
+    def next_due(self) -> datetime | None:
+        return self._looks.next_due
+
+    def read(self, now: datetime) -> Detected:
+        return self._measured("read", self._looks.read, now)
+
+    def due(self, now: datetime) -> Detected:
+        return self._measured("due", self._looks.due, now)
+
+    def concerning(self, now: datetime, concern: Concern) -> Detected:
+        return self._measured("push", partial(self._looks.concerning, concern=concern), now)
+
+    def _measured(self, look: str, function: Callable[[datetime], Detected], now: datetime) -> Detected:
+        began = self._monitor.clock()
+        detected = function(now)
+        self._monitor.looked(look, self._monitor.clock() - began, detected)
+        return detected
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +99,9 @@ class Scheduler:
         self._ingest = ingest
         self._interval = timedelta(seconds=interval_seconds)
         self._clock = clock
-        self._wake = asyncio.Event()
+        self._stirred = asyncio.Event()
+        self._asked = False
+        self._concern = Concern()
         self._next_read: datetime | None = None
         self._failures: dict[Kind, str] = {}
         self._problem: str | None = None
@@ -78,7 +110,13 @@ class Scheduler:
 
     def wake(self) -> None:
         """Something happened in the CRM: read it now, not at the next interval."""
-        self._wake.set()
+        self._asked = True
+        self._stirred.set()
+
+    def look_at(self, concern: Concern) -> None:
+        """The CRM said that it changed these: they are looked at now, together with all that others said meanwhile."""
+        self._concern |= concern
+        self._stirred.set()
 
     def status(self) -> Status:
         waiting = "ok" if self._last_read else "not read yet"
@@ -96,22 +134,30 @@ class Scheduler:
             worker.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self, worker: ThreadPoolExecutor) -> None:
-        """One look, as much as the time asks for, and what was found is stored."""
+        """What the CRM said it changed, then as much as the time asks for; what was found is stored."""
+        self._stirred.clear()
+        if self._concern:
+            concern, self._concern = self._concern, Concern()
+            await self._look(worker, partial(self._detection.concerning, concern=concern), self._clock(), reading=False)
         now = self._clock()
-        reading = self._wake.is_set() or self._next_read is None or not self._is_ahead(self._next_read, now)
+        reading = self._asked or self._next_read is None or not self._is_ahead(self._next_read, now)
         if reading:
-            self._wake.clear()
+            self._asked = False
             self._next_read = now + self._interval
-        look = self._detection.read if reading else self._detection.due
+        await self._look(worker, self._detection.read if reading else self._detection.due, now, reading=reading)
+
+    async def _look(
+        self, worker: ThreadPoolExecutor, look: Callable[[datetime], Detected], now: datetime, *, reading: bool
+    ) -> None:
         detected = await asyncio.get_running_loop().run_in_executor(worker, look, now)
         self._note(detected, now if reading else None)
-        await self._store(detected)
+        await self._store(detected, reading)
 
     def _is_ahead(self, moment: datetime, now: datetime) -> bool:
         """A moment further off than the interval was set by a clock that has been put back since."""
         return now < moment <= now + self._interval
 
-    async def _store(self, detected: Detected) -> None:
+    async def _store(self, detected: Detected, reading: bool) -> None:
         """What cannot be stored is dropped and found again: by then it may no longer be true."""
         try:
             if not detected.empty:
@@ -119,9 +165,11 @@ class Scheduler:
         except Exception as error:
             self._failed(error)
         else:
-            self._stored()
+            # A look at a few rows that finds nothing says nothing of what another could not store.
+            if reading or not detected.empty:
+                self._stored()
             if detected.more:
-                self._wake.set()
+                self.wake()
 
     def _failed(self, error: Exception) -> None:
         sentence = f"What was detected could not be stored ({error or type(error).__name__}); it is tried again."
@@ -150,7 +198,7 @@ class Scheduler:
 
     async def _sleep(self) -> None:
         try:
-            await asyncio.wait_for(self._wake.wait(), self._seconds_to_next())
+            await asyncio.wait_for(self._stirred.wait(), self._seconds_to_next())
         except TimeoutError:
             return
 

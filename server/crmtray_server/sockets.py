@@ -2,7 +2,8 @@
 
 Owns frames and the life of a socket up to a valid CONNECT: refuses malformed and oversized frames, binary
 attachments, other namespaces, reserved and unknown events, floods, sockets that never sign in, and readers that do
-not read. A violator's transport is aborted: a polite close waits for the peer. Knows nothing of notifications.
+not read. A violator's transport is aborted: a polite close waits for the peer. What is sent and received is counted.
+Knows nothing of notifications.
 
 The library's behaviours that this file exists for are listed, with sources, in docs/decisions/0004-strict-sockets.md.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import socketio
@@ -20,6 +22,8 @@ from engineio.async_drivers import aiohttp as driver
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio import packet as socket_packet
+
+from .monitor import Monitor
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +63,26 @@ class StrictPacket(socket_packet.Packet):  # type: ignore[misc]
             raise Violation("event without a name")
 
 
+class TimedPacket(EnginePacket):  # type: ignore[misc]
+    """A frame that is counted when it is handed to the transport: the library encodes it right before."""
+
+    def __init__(self, text: str, monitor: Monitor, since: float | None) -> None:
+        super().__init__(MESSAGE, text)
+        self._monitor, self._since = monitor, since
+
+    def encode(self, b64: bool = False) -> str:
+        if self.encode_cache is None:
+            self._monitor.sent(None if self._since is None else self._monitor.clock() - self._since)
+        encoded: str = super().encode(b64)
+        return encoded
+
+
 class StrictWebSocket(driver.WebSocket):  # type: ignore[misc]
     """The aiohttp driver without compression (it costs 100 KB a connection), with checked and counted frames."""
+
+    def __init__(self, handler: Callable[[Any], Awaitable[None]], server: Any, monitor: Monitor) -> None:
+        super().__init__(handler, server)
+        self._monitor = monitor
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         request = environ["aiohttp.request"]
@@ -76,9 +98,9 @@ class StrictWebSocket(driver.WebSocket):  # type: ignore[misc]
         if message.type in (web.WSMsgType.CLOSE, web.WSMsgType.CLOSING, web.WSMsgType.CLOSED, web.WSMsgType.ERROR):
             raise OSError("closed")
         if message.type is not web.WSMsgType.TEXT or not _is_frame(message.data):
-            self._violated("not an Engine.IO frame")
+            self._violated("not an Engine.IO frame", "violation")
         if not self._may_send():
-            self._violated("too many frames")
+            self._violated("too many frames", "flood")
         frame: str = message.data
         return frame
 
@@ -88,8 +110,9 @@ class StrictWebSocket(driver.WebSocket):  # type: ignore[misc]
         self._counted_at = now
         return self._tokens >= 0
 
-    def _violated(self, what: str) -> None:
-        abort(self.environ, what)
+    def _violated(self, what: str, reason: str) -> None:
+        if abort(self.environ, what):
+            self._monitor.failed(reason)
         raise OSError(what)
 
 
@@ -120,7 +143,7 @@ class IndexedManager(socketio.AsyncManager):  # type: ignore[misc]
 class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
     """An AsyncServer that knows which events clients may send, and cuts those who send anything else."""
 
-    def __init__(self, events: frozenset[str], **options: Any) -> None:
+    def __init__(self, events: frozenset[str], monitor: Monitor, **options: Any) -> None:
         super().__init__(
             async_mode="aiohttp",
             client_manager=IndexedManager(),
@@ -130,20 +153,23 @@ class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
             async_handlers=False,
             **options,
         )
-        self._events = events
+        self._events, self._monitor = events, monitor
         self._guards: dict[str, asyncio.TimerHandle] = {}
         self._tried: set[str] = set()
-        self.eio._async = {**self.eio._async, "websocket": StrictWebSocket}
+        self.eio._async = {**self.eio._async, "websocket": self._web_socket}
 
-    def send_frame(self, eio_sid: str, text: str) -> None:
+    def _web_socket(self, handler: Callable[[Any], Awaitable[None]], server: Any) -> StrictWebSocket:
+        return StrictWebSocket(handler, server, self._monitor)
+
+    def send_frame(self, eio_sid: str, text: str, since: float | None = None) -> None:
         """Queues a ready Socket.IO packet. Cuts a client that has let too many of them wait."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is None or socket.closed:
             return
         if socket.queue.qsize() >= MAX_QUEUED:
-            self.abort(eio_sid, "the client does not read")
+            self.abort(eio_sid, "the client does not read", "slow_reader")
             return
-        socket.queue.put_nowait(EnginePacket(MESSAGE, text))
+        socket.queue.put_nowait(TimedPacket(text, self._monitor, since))
 
     async def drained(self, eio_sid: str) -> bool:
         """Waits until everything queued has been handed to the network; False when the client is gone or stuck."""
@@ -168,15 +194,17 @@ class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
         except TimeoutError:
             return
 
-    def abort(self, eio_sid: str, why: str) -> None:
+    def abort(self, eio_sid: str, why: str, reason: str) -> None:
         environ = self.environ.get(eio_sid)
-        if environ is not None:
-            abort(environ, why)
+        if environ is not None and abort(environ, why):
+            self._monitor.failed(reason)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
         loop = asyncio.get_running_loop()
-        self._guards[eio_sid] = loop.call_later(CONNECT_SECONDS, self.abort, eio_sid, "no CONNECT in time")
+        self._guards[eio_sid] = loop.call_later(
+            CONNECT_SECONDS, self.abort, eio_sid, "no CONNECT in time", "no_connect"
+        )
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if eio_sid in self._tried:
@@ -191,13 +219,14 @@ class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
             raise Violation(f"event {data[0][:40]!r}")
         if self.manager.sid_from_eio_sid(eio_sid, "/") is None:
             raise Violation("event before CONNECT")
+        self._monitor.received(data[0])
         await super()._handle_event(eio_sid, namespace, id, data)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await super()._handle_eio_message(eio_sid, data)
         except Violation as violation:
-            self.abort(eio_sid, str(violation))
+            self.abort(eio_sid, str(violation), "violation")
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._disarm(eio_sid)
@@ -210,9 +239,12 @@ class StrictServer(socketio.AsyncServer):  # type: ignore[misc]
             guard.cancel()
 
 
-def abort(environ: dict[str, Any], why: str) -> None:
+def abort(environ: dict[str, Any], why: str) -> bool:
+    """Whether there was still something to cut."""
     request: web.Request = environ["aiohttp.request"]
     transport = request.transport
-    if transport is not None and not transport.is_closing():
-        log.info("socket from %s cut: %s", request.remote, why)
-        transport.abort()
+    if transport is None or transport.is_closing():
+        return False
+    log.info("socket from %s cut: %s", request.remote, why)
+    transport.abort()
+    return True

@@ -15,6 +15,11 @@ from crmtray.protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Json,
 Locale = Literal["es", "en"]
 
 
+def locale_of(name: str) -> Locale:
+    """The language for a locale such as `es-AR`; Spanish for one that is not spoken here."""
+    return "en" if name.replace("_", "-").split("-")[0].lower() == "en" else "es"
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """`labels` by action; `data` is the event's, with its phrases in the reader's language."""
@@ -26,7 +31,7 @@ class Text:
 
 
 def render(kind: Kind, data: Json, *, locale: Locale, timezone: tzinfo, now: datetime) -> Text:
-    """The words for one reader. `timezone` is the tenant's: times of day are said as its people say them."""
+    """The words for one reader, with the times of day of his time zone."""
     return Text(
         title=TITLES[kind][locale],
         message=_MESSAGES[kind](data, locale, timezone, now),

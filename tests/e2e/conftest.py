@@ -25,4 +25,6 @@ def server(crm: ReferenceCrm, tmp_path: Path) -> Iterator[ServerProcess]:
     with ServerProcess(tmp_path, CRM_DATABASE_URL=crm.url) as server:
         server.add_user("7", "juan@demo.example", "seller", PASSWORD)
         server.add_user("8", "ana@demo.example", "seller", PASSWORD)
+        server.loud_at_any_time("7")
+        server.loud_at_any_time("8")
         yield server

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,15 @@ class ServerProcess:
     def add_user(self, user_id: str, email: str, role: str, password: str, tenant: str = "1") -> None:
         arguments = ["--user-id", user_id, "--email", email, "--name", f"Persona {user_id}", "--role", role]
         self.run("user", "add", *arguments, "--tenant", tenant, "--password-stdin", text=password + "\n")
+
+    def loud_at_any_time(self, user_id: str, tenant: str = "1") -> None:
+        """No quiet hours and no days off: a toast that a test waits for must come at night as well."""
+        days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+        body = json.dumps({"quiet_hours": None, "work_days": days}).encode()
+        headers = {"Authorization": f"Bearer {sign(user_id, tenant)}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + "/notifications/settings", body, headers, method="PATCH")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            assert response.status == 200
 
     def _ended(self) -> subprocess.Popen[str]:
         assert self._process is not None

@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from crmtray import protocol
 from crmtray_server import config
 from crmtray_server.__main__ import app, users
+from crmtray_server.alerts import conditions
 from crmtray_server.api import routes
+from crmtray_server.monitor import Monitor
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -63,6 +66,20 @@ def test_every_server_command_is_documented() -> None:
     assert len(commands) >= 7 and [name for name in commands if f"`{name}" not in text] == []
     for command in users.registered_commands:
         assert command.name is not None and command.name in text
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    described = [metric for metric in Monitor().registry.collect() if metric.name.startswith("crmtray_")]
+    names = {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in described}
+    documented = {name for name in rows(DOCS / "operations.md") if name.startswith("crmtray_")}
+    assert len(names) > 15 and documented == names
+
+
+def test_every_alert_about_the_server_is_documented() -> None:
+    services = {name: {"status": "ok"} for name in ("socket_io", "database", "redis", "crm", "smtp")}
+    settings = config.Settings(jwt_secret_key=SecretStr("x" * 32))
+    watched = {condition.type for condition in conditions(settings, Monitor().stats(), {"services": services})}
+    assert len(watched) == 7 and watched <= rows(DOCS / "operations.md")
 
 
 def links(file: Path) -> list[str]:

@@ -50,6 +50,10 @@ def test_the_wheel_holds_two_packages_and_nothing_else(wheel: zipfile.ZipFile) -
     [
         "crmtray/resources/icons/",
         "crmtray_server/intent_weights.json.gz",
+        "crmtray_server/templates/mail_body.html",
+        "crmtray_server/templates/mail_body.txt",
+        "crmtray_server/templates/admin.html",
+        "crmtray_server/templates/style.css",
         "crmtray_server/store/migrations/versions/0001_first.py",
         "crmtray_server/store/migrations/env.py",
     ],

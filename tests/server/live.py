@@ -54,9 +54,8 @@ class Live:
 
 @asynccontextmanager
 async def live_server(folder: Path, **settings: Any) -> AsyncIterator[Live]:
-    made: Settings = DemoSettings(
-        jwt_secret_key=SecretStr(SECRET), database_url=f"sqlite:///{folder / 'store.db'}", **settings
-    )
+    given = {"database_url": f"sqlite:///{folder / 'store.db'}"} | settings
+    made: Settings = DemoSettings(jwt_secret_key=SecretStr(SECRET), **given)
     server = await asyncio.to_thread(app.build, made)
     await server.store.write(
         accounts.add, [(user, _PASSWORD_HASH) for user in (ALICE, BOB, CHARLIE)], datetime.now(UTC)
@@ -70,6 +69,8 @@ async def live_server(folder: Path, **settings: Any) -> AsyncIterator[Live]:
         await server.realtime.close()
         await runner.cleanup()
         await asyncio.to_thread(server.store.close)
+        for engine in server.engines:
+            engine.dispose()
 
 
 class Socket:

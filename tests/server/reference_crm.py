@@ -25,8 +25,10 @@ from crmtray_server.events import Detected
 from crmtray_server.hub import Hub
 from crmtray_server.inbox import Inbox
 from crmtray_server.pipeline import Pipeline
-from crmtray_server.store import migrate
+from crmtray_server.readers import Readers
+from crmtray_server.store import feed, migrate
 from crmtray_server.store.database import Store, make_engine
+from crmtray_server.store.feed import Scope
 
 NOW = datetime(2026, 2, 27, 13, 0, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -153,16 +155,18 @@ class Watch:
         self._crm_engine = crm_engine(crm.url, read_only=True)
         self.store_engine = make_engine(store_url)
         migrate.upgrade(self.store_engine)
-        self._store = Store(self.store_engine)
-        self._store.open()
+        self.store = Store(self.store_engine)
+        self.store.open()
         self.restart()
 
     def restart(self) -> None:
         self.source = CrmSource(self._crm_engine, self._settings)
-        self.detection = Detection(self.source, self._store, self._settings)
-        directory = Directory(self._store, self._people)
-        inbox = Inbox(self._store, Hub(self._store), lambda: self.now)
-        self._pipeline = Pipeline(inbox, directory, {}, self.detection.timezone, lambda: self.now)
+        self.detection = Detection(self.source, self.store, self._settings)
+        directory = Directory(self.store, self._people)
+        readers = Readers(self.store, directory, self._settings, self.detection.timezone)
+        self.inbox = Inbox(self.store, Hub(self.store), lambda: self.now, readers)
+        mail_after = self._settings.email_after if self._settings.smtp_url else None
+        self._pipeline = Pipeline(self.inbox, readers, directory, {}, mail_after, lambda: self.now)
 
     async def read(self, after: timedelta = timedelta()) -> list[Told]:
         """A reading, `after` the last look, and who was newly told because of it."""
@@ -183,8 +187,11 @@ class Watch:
             if change.notification is not None
         ]
 
+    async def unread(self, user_id: str, tenant_id: str = "1") -> int:
+        return await self.store.read(feed.unread_count, Scope(tenant_id, user_id))
+
     async def close(self) -> None:
-        await asyncio.to_thread(self._store.close)
+        await asyncio.to_thread(self.store.close)
         self._crm_engine.dispose()
 
     def _people(self) -> list[User]:

@@ -13,8 +13,9 @@ import pytest
 
 from crmtray.protocol import User
 from crmtray_server.auth import ACCESS_LIFETIME, Auth, Refused, hasher, sign_claims
-from crmtray_server.crm.writer import CrmUnavailable
+from crmtray_server.crm.orders import CrmUnavailable
 from crmtray_server.directory import Directory
+from crmtray_server.login_limit import LoginLimit
 from crmtray_server.store import accounts, migrate, sessions
 from crmtray_server.store.database import Store, make_engine
 from crmtray_server.store.feed import Scope
@@ -38,10 +39,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def auth(store: Store) -> Auth:
-    async def find(user_id: str) -> User | None:
-        return FROM_CRM if user_id == FROM_CRM.user_id else None
-
-    return Auth(store, SECRET, find)
+    return Auth(store, SECRET, Directory(store, lambda: [FROM_CRM]))
 
 
 def now() -> datetime:
@@ -77,6 +75,67 @@ async def test_five_failures_in_a_minute_close_the_login_for_a_while(auth: Auth)
         await auth.login("ana@demo.example", "correcta", "10.0.0.2", start)
     assert caught.value.code == "too_many_attempts" and caught.value.retry_after == 61
     assert await auth.login("ana@demo.example", "correcta", "10.0.0.2", start + timedelta(seconds=61))
+
+
+async def test_many_guesses_at_the_same_time_are_no_more_than_one_after_the_other(auth: Auth) -> None:
+    start = now()
+    guesses = [refused(auth.login("ana@demo.example", f"guess {n}", f"10.0.0.{n}", start)) for n in range(12)]
+    codes = await asyncio.gather(*guesses)
+    assert sorted(codes) == ["invalid_credentials"] * 5 + ["too_many_attempts"] * 7
+
+
+async def test_a_success_forgets_the_failures(auth: Auth) -> None:
+    start = now()
+    for _ in range(3):
+        for _ in range(4):
+            await refused(auth.login("Ana@demo.example", "otra", "10.0.0.1", start))
+        assert await auth.login("ana@demo.example ", "correcta", "10.0.0.1", start)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "same"),
+    [
+        (("10.0.0.1", "10.0.0.1"), True),
+        (("10.0.0.1", "10.0.0.2"), False),
+        (("2001:db8::1", "2001:db8:0:0:ffff::2"), True),
+        (("2001:db8::1", "2001:db8:0:1::1"), False),
+        (("::ffff:10.0.0.1", "::ffff:10.0.0.2"), False),
+        (("", ""), True),
+    ],
+)
+def test_twenty_failures_close_the_login_for_one_address(addresses: tuple[str, str], same: bool) -> None:
+    limit, start = LoginLimit(), now()
+    for number in range(20):
+        with pytest.raises(Refused) as caught, limit.attempt(f"{number}@demo.example", addresses[0], start):
+            raise Refused("invalid_credentials", "wrong")
+        assert caught.value.code == "invalid_credentials"
+    refusals = []
+    try:
+        with limit.attempt("another@demo.example", addresses[1], start):
+            pass
+    except Refused as refusal:
+        refusals.append(refusal.code)
+    assert refusals == (["too_many_attempts"] if same else [])
+    with limit.attempt("another@demo.example", addresses[1], start + timedelta(seconds=60)):
+        pass
+
+
+def test_what_says_nothing_about_the_password_does_not_count() -> None:
+    limit, start = LoginLimit(), now()
+    for _ in range(6):
+        for error in (CrmUnavailable("away"), Refused("crm_login_failed", "x"), asyncio.CancelledError()):
+            with pytest.raises(type(error)), limit.attempt("ana@demo.example", "10.0.0.1", start):
+                raise error
+    with limit.attempt("ana@demo.example", "10.0.0.1", start):
+        pass
+
+
+def test_a_flood_of_invented_addresses_does_not_fill_the_memory() -> None:
+    limit, start = LoginLimit(), now()
+    for number in range(12_000):
+        with pytest.raises(Refused), limit.attempt(f"{number}@demo.example", f"address {number}", start):
+            raise Refused("invalid_credentials", "wrong")
+    assert len(limit) <= 10_000
 
 
 async def test_a_disabled_account_cannot_sign_in_or_renew(auth: Auth, store: Store) -> None:
@@ -122,13 +181,22 @@ async def test_a_token_of_the_crm_gets_tenant_and_role_from_the_crm(auth: Auth) 
     assert await refused(auth.check(stranger)) == "invalid_token"
 
 
+async def test_a_token_never_becomes_another_companys_person(auth: Auth) -> None:
+    """The CRM knows a user 9 as well, in company 3."""
+    claims = await auth.check(sign_claims(SECRET, FULL | {"user_id": 9, "tenant_id": 2}, timedelta(minutes=5), now()))
+    user = await auth.user(claims)
+    assert (user.tenant_id, user.name, user.role) == ("2", "", "seller")
+    half = sign_claims(SECRET, {"user_id": 9, "tenant_id": 2}, timedelta(minutes=5), now())
+    assert await refused(auth.check(half)) == "invalid_token"
+
+
 @pytest.mark.expects_log("the CRM's users could not be read")
 async def test_a_crm_that_is_away_is_not_a_wrong_token(store: Store) -> None:
     def away() -> list[User]:
         raise OSError("connection refused")
 
     directory = Directory(store, away)
-    auth = Auth(store, SECRET, directory.find)
+    auth = Auth(store, SECRET, directory)
     with pytest.raises(CrmUnavailable):
         await auth.check(sign_claims(SECRET, {"user_id": 9}, timedelta(minutes=5), now()))
     local = await auth.login("ana@demo.example", "correcta", "10.0.0.1", now())

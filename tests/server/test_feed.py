@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from crmtray.protocol import ChangesPage, Notification
-from crmtray_server.store import feed, migrate, simple_clients
+from crmtray_server.store import epoch, feed, migrate, simple_clients, snoozes
 from crmtray_server.store.database import Store, make_engine
 from crmtray_server.store.feed import Filter, NewItem, Scope
 
@@ -34,7 +35,7 @@ def item(key: str, scope: Scope = ANA, priority: str = "high", title: str = "Lea
 
 
 async def since(store: Store, seq: int | None, scope: Scope = ANA, limit: int = 500) -> ChangesPage:
-    return await store.read(feed.changes_since, scope, store.epoch, store.epoch, seq, limit)
+    return await store.read(feed.changes_since, scope, store.epoch, seq, limit)
 
 
 async def test_the_same_key_makes_one_item_for_each_person(store: Store) -> None:
@@ -96,14 +97,14 @@ async def test_pages_follow_each_other(store: Store) -> None:
 async def test_a_cursor_outside_the_feed_starts_anew(store: Store, cursor: int | None) -> None:
     [made] = await store.write(feed.add, [item(f"k{n}") for n in range(7)], NOW)
     await store.write(feed.remove, ANA, [made.changes[0].id], NOW)
-    page = await store.read(feed.changes_since, ANA, store.epoch, store.epoch, cursor, 500)
+    page = await store.read(feed.changes_since, ANA, store.epoch, cursor, 500)
     assert page.reset and page.seq == 8
     assert [change.id for change in page.changes] == [change.id for change in made.changes[1:]]
 
 
 async def test_another_epoch_starts_anew_and_pages_on(store: Store) -> None:
     await store.write(feed.add, [item(f"k{n}") for n in range(5)], NOW)
-    page = await store.read(feed.changes_since, ANA, store.epoch, "an older store", 2, 3)
+    page = await store.read(feed.changes_since, ANA, "an older store", 2, 3)
     assert page.reset and page.has_more and page.epoch == store.epoch
     rest = await since(store, page.seq)
     assert not rest.reset and [change.seq for change in (*page.changes, *rest.changes)] == [1, 2, 3, 4, 5]
@@ -141,13 +142,13 @@ async def test_snooze_hides_from_the_count_and_comes_back_unread(store: Store) -
     [made] = await store.write(feed.add, [item("a")], NOW)
     id, later = made.changes[0].id, NOW + timedelta(hours=1)
     await store.write(feed.mark_read, ANA, [id], NOW)
-    assert (await store.write(feed.snooze, ANA, [id], later)).unread_count == 0
-    assert await store.read(feed.next_wake) == later
-    assert await store.write(feed.wake, later - timedelta(seconds=1)) == []
-    [woken] = await store.write(feed.wake, later)
+    assert (await store.write(snoozes.snooze, ANA, [id], later)).unread_count == 0
+    assert await store.read(snoozes.next_wake) == later
+    assert await store.write(snoozes.wake, later - timedelta(seconds=1)) == []
+    [woken] = await store.write(snoozes.wake, later)
     back: Notification | None = woken.changes[0].notification
     assert back is not None and not back.read and back.snoozed_until is None and woken.unread_count == 1
-    assert await store.read(feed.next_wake) is None
+    assert await store.read(snoozes.next_wake) is None
 
 
 async def test_search_filters_and_counts(store: Store) -> None:
@@ -168,6 +169,27 @@ async def test_what_a_simple_client_was_sent_is_remembered(store: Store) -> None
     await store.write(simple_clients.mark_sent, ANA, [made.changes[1].id])
     rest = await store.read(simple_clients.never_sent, ANA, 0, 10)
     assert [n.message for n in rest.notifications] == ["mensaje k2"]
+
+
+async def test_a_page_names_the_epoch_of_its_rows(store: Store) -> None:
+    """Another process restored the store, and this one has not noticed yet."""
+    await store.write(feed.add, [item("a")], NOW)
+    renewed = await store.write(epoch.renew)
+    assert renewed != store.epoch
+    page = await since(store, 1)
+    assert page.reset and page.epoch == renewed and len(page.changes) == 1
+    assert (await store.read(simple_clients.never_sent, ANA, 0, 10)).epoch == renewed
+
+
+async def test_a_reader_sees_one_moment(store: Store) -> None:
+    def look_while_another_writes(connection: sa.Connection) -> tuple[int, int]:
+        before = feed.cursor(connection, ANA)
+        with store.engine.connect().execution_options(writing=True) as other, other.begin():
+            feed.add(other, [item("a")], NOW)
+        return before, feed.cursor(connection, ANA)
+
+    assert await store.read(look_while_another_writes) == (0, 0)
+    assert await store.read(feed.cursor, ANA) == 1
 
 
 async def test_the_epoch_stays_over_restarts(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from crmtray.protocol import FOLLOW_UP, KINDS, UNANSWERED, Kind
-from crmtray_server.events import Detected, Episode
+from crmtray_server.events import Concern, Detected, Episode
 from crmtray_server.scheduler import Scheduler
 from crmtray_server.store import episodes
 from crmtray_server.store.database import StoreUnavailable
+from tests.server.live import until
 from tests.server.reference_crm import HOUR, NOW, ReferenceCrm, Watch
 
 SOON = 10.0
@@ -72,16 +74,26 @@ class Looks:
     def __init__(self, answer: Callable[[], Detected] = Detected) -> None:
         self.next_due: datetime | None = None
         self.reads = 0
+        self.concerned: list[Concern] = []
+        self.order: list[str] = []
+        self.when_concerned: Callable[[], None] = lambda: None
         self._answer = answer
         self._loop = asyncio.get_running_loop()
         self.read_again = asyncio.Event()
 
     def read(self, _now: datetime) -> Detected:
         self.reads += 1
+        self.order.append("read")
         self._loop.call_soon_threadsafe(self.read_again.set)
         return self._answer()
 
     def due(self, _now: datetime) -> Detected:
+        return Detected()
+
+    def concerning(self, _now: datetime, concern: Concern) -> Detected:
+        self.concerned.append(concern)
+        self.order.append("concerning")
+        self._loop.call_soon_threadsafe(self.when_concerned)
         return Detected()
 
     async def next_read(self) -> None:
@@ -202,3 +214,67 @@ async def test_episodes_are_kept_replaced_and_only_closed_by_their_own_key(crm: 
     await watch.tell(Detected(opened=[newer], closed=[old]))
     await watch.tell(Detected(closed=[old]))  # of a node that was slow
     assert read(UNANSWERED, None) == {("1", "5"): newer}
+
+
+# --- what the CRM pushes ---------------------------------------------------------------------------------------------
+
+
+def concern(*conversations: str) -> Concern:
+    return Concern(frozenset(conversations), frozenset({"9"}))
+
+
+async def test_what_is_pushed_is_looked_at_at_once_and_what_waits_is_looked_at_together() -> None:
+    looks = Looks()
+    scheduler = Scheduler(looks, nothing, interval_seconds=3600)
+    async with running(scheduler):
+        await looks.next_read()
+        for number in range(50):
+            scheduler.look_at(concern(str(number)))
+        await until(lambda: bool(looks.concerned))
+        scheduler.look_at(concern("50"))
+        await until(lambda: len(looks.concerned) == 2)
+    assert looks.concerned == [concern(*(str(number) for number in range(50))), concern("50")]
+    assert looks.reads == 1
+
+
+async def test_a_push_waits_for_the_reading_that_is_under_way_and_no_longer() -> None:
+    finish = threading.Event()
+
+    def slow() -> Detected:
+        assert finish.wait(SOON)
+        return Detected(more=True)  # so that another reading is due as well
+
+    looks = Looks(slow)
+    scheduler = Scheduler(looks, nothing, interval_seconds=3600)
+    async with running(scheduler):
+        await looks.next_read()
+        scheduler.look_at(concern("5"))
+        assert looks.concerned == []
+        finish.set()
+        await until(lambda: bool(looks.concerned))
+        assert looks.order[:2] == ["read", "concerning"]
+
+
+async def test_a_stream_of_pushes_does_not_keep_the_crm_from_being_read() -> None:
+    looks = Looks()
+    scheduler = Scheduler(looks, nothing, interval_seconds=0.2)
+    looks.when_concerned = lambda: scheduler.look_at(concern("5"))
+    async with running(scheduler):
+        scheduler.look_at(concern("5"))
+        for _ in range(3):
+            await looks.next_read()
+    assert looks.reads >= 3 and len(looks.concerned) >= 3
+
+
+@pytest.mark.expects_log("could not be stored")
+async def test_what_a_push_made_true_is_found_again_when_it_could_not_be_stored(
+    crm: ReferenceCrm, watch: Watch
+) -> None:
+    ingested = Ingested(watch, failures=1)
+    scheduler = Scheduler(watch.detection, ingested, interval_seconds=3600)
+    async with running(scheduler):
+        await until(lambda: scheduler.status().last_read is not None)
+        crm.lead(9, next_follow_up=datetime.now(UTC))
+        scheduler.look_at(concern())
+        await ingested.until(lambda: bool(ingested.taken))
+    assert ingested.tries == 2

@@ -1,4 +1,4 @@
-"""What people read, in Spanish and in English, in their tenant's time zone."""
+"""What people read, in Spanish and in English, in their own time zone."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_sources(source: str, spanish: str) -> None:
         ("2025-12-31T13:00:00Z", "vencido: el 31/12/2025 10:00", "overdue: 31 Dec 2025 10:00"),
     ],
 )
-def test_moments_are_said_as_the_tenant_says_them(at: str, spanish: str, english: str) -> None:
+def test_moments_are_said_as_the_reader_says_them(at: str, spanish: str, english: str) -> None:
     said = [render(FOLLOW_UP, locale, scheduled_time=at).message for locale in get_args(Locale)]
     assert said == [f"Follow-up con María González {spanish}", f"Follow-up with María González {english}"]
 
@@ -171,6 +171,14 @@ def test_the_phrases_in_the_data_are_in_the_readers_language() -> None:
     assert (follow_up["time_until"], follow_up["recommended_approach"]) == ("5 hours", "Offer a personal demo")
     assert performance["recommendation"] == "Training in quick replies"
     assert render(FOLLOW_UP).data == DATA[FOLLOW_UP]
+
+
+@pytest.mark.parametrize(
+    ("name", "locale"),
+    [("es", "es"), ("es-AR", "es"), ("en", "en"), ("en-GB", "en"), ("EN_us", "en"), ("pt-BR", "es"), ("", "es")],
+)
+def test_a_regional_form_has_its_language(name: str, locale: Locale) -> None:
+    assert texts.locale_of(name) == locale
 
 
 def test_what_the_crm_does_not_name_is_still_a_sentence() -> None:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, mode
 from crmtray.protocol import Priority
 
 from ..inbox import NotFound
+from ..receipts import user_agent_device
 from ..store import feed
 from ..store.feed import Filter
 from .operation import Body, Moment, Operations, Query, whole
@@ -132,7 +133,9 @@ def _links(request: web.Request, limit: int, offset: int, total: int) -> str:
 async def changes(request: web.Request, query: Since) -> web.Response:
     """What changed after a cursor; everything kept when there is none or it means nothing here."""
     store, scope = services(request).store, claims(request).scope
-    page = await store.read(feed.changes_since, scope, store.epoch, query.epoch, query.since, query.limit)
+    page = await store.read(feed.changes_since, scope, query.epoch, query.since, query.limit)
+    device = user_agent_device(request.headers.get("User-Agent"))
+    services(request).hub.pulled(scope, device.name, page.changes)
     return answer(page.to_wire())
 
 

@@ -6,10 +6,34 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from . import actions, docs_page, health, notifications, session
+from . import (
+    actions,
+    admin,
+    crm_events,
+    docs_page,
+    explain,
+    health,
+    metrics,
+    notifications,
+    preferences,
+    publish,
+    session,
+)
 from .operation import Operation
 
-MODULES = (session, notifications, actions, health, docs_page)
+MODULES = (
+    session,
+    notifications,
+    publish,
+    actions,
+    preferences,
+    explain,
+    crm_events,
+    admin,
+    health,
+    metrics,
+    docs_page,
+)
 
 
 def operations() -> list[Operation]:

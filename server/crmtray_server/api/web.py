@@ -18,11 +18,13 @@ from crmtray import protocol
 from crmtray.protocol import Json, WireError
 
 from ..actions import ActionRefused, Actions
+from ..alerts import Alerts
 from ..auth import Auth, Claims, Refused
 from ..crm.writer import CrmUnavailable
 from ..directory import Directory
 from ..hub import Hub
 from ..inbox import Clock, Inbox, NotFound
+from ..monitor import Monitor
 from ..store.database import Store, StoreUnavailable
 from ..store.operations import IdReused
 
@@ -44,6 +46,8 @@ class Services:
     directory: Directory
     health: Callable[[], Awaitable[tuple[bool, Json]]]
     clock: Clock
+    monitor: Monitor
+    alerts: Alerts
 
 
 SERVICES = web.AppKey("services", Services)
@@ -60,6 +64,7 @@ STATUS = {
     "invalid_params": 422,
     "unknown_seller": 422,
     "crm_actions_off": 409,
+    protocol.CRM_LOGIN_FAILED: 502,
     "target_gone": 409,
 }
 
@@ -109,7 +114,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(422, "idempotency_key_reused", "This Idempotency-Key belongs to another request.")
     except (StoreUnavailable, CrmUnavailable) as error:
         log.warning("%s %s: %s", request.method, request.path, error)
-        return problem(503, "unavailable", "A database is not available. Try again later.", {"Retry-After": "2"})
+        return problem(
+            503, "unavailable", "The CRM or a database is not available. Try again later.", {"Retry-After": "2"}
+        )
     except web.HTTPException as error:
         if error.status < 400:
             raise

@@ -26,7 +26,8 @@ class CrmDatabaseError(Exception):
 def crm_engine(url: str, read_only: bool = False) -> Engine:
     """An engine for `sqlite:///file` or `postgresql://…`; nothing is connected yet. Raises CrmDatabaseError.
 
-    For reading only, a SQLite file must exist and the database itself refuses every write.
+    For reading only, a SQLite file must exist and the database itself refuses every write; PostgreSQL's times are
+    then text (ISO 8601 when the session's DateStyle is).
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
@@ -108,8 +109,19 @@ def _postgres_engine(url: URL, read_only: bool) -> Engine:
         url = url.update_query_dict({"connect_timeout": CONNECT_SECONDS})
     options: dict[str, Any] = {"postgresql_readonly": True} if read_only else {}
     try:
-        return sa.create_engine(url, pool_pre_ping=True, execution_options=options)
+        engine = sa.create_engine(url, pool_pre_ping=True, execution_options=options)
     except ModuleNotFoundError:
         raise CrmDatabaseError(
             "PostgreSQL needs its driver; install it with `pip install 'crmtray[postgres]'`."
         ) from None
+    if read_only:
+        sa.event.listen(engine, "connect", _times_as_text)
+    return engine
+
+
+def _times_as_text(connection: Any, _record: Any) -> None:
+    """Times that Python does not know ("infinity", before Christ) would end the whole answer, not spoil their row."""
+    from psycopg.types.string import TextLoader
+
+    for name in ("date", "timestamp", "timestamptz"):
+        connection.adapters.register_loader(name, TextLoader)

@@ -2,7 +2,7 @@
 
 Owns the statements, their columns and their parameters (docs/detection.md lists them for those who write a mapping),
 and the sentence for a statement that the CRM's database refuses.
-Tables are never given short names: the driver's "no such column: leads.notes" is then already the answer. Runs nothing.
+The texts for the reference tables are in reference. Runs nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import sqlalchemy as sa
 
+from . import reference
 from .engine import CrmDatabaseError
-
-Dialect = Literal["sqlite", "postgresql"]
+from .reference import Dialect
 
 QUERY_MILLISECONDS: Final = 60_000
 """No question may hold the CRM's database for longer."""
@@ -69,8 +69,12 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "conversion_rate",
         "leads_generated",
     ),
+    "timezones": ("tenant_id", "timezone"),
 }
 """The queries that a mapping may give, and what each must return."""
+
+OPTIONAL: Final = frozenset({"timezones"})
+"""What a CRM need not know."""
 
 PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
     "users": (),
@@ -79,6 +83,7 @@ PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
     "lead_messages": ("ids",),
     "followups": ("until",),
     "seller_metrics": ("day_start", "unanswered_before"),
+    "timezones": (),
 }
 
 ID_COLUMN: Final = {
@@ -95,7 +100,7 @@ class CrmError(CrmDatabaseError):
 
 
 class CrmMissing(CrmError):
-    """The database answers, but a table or column is not there."""
+    """The database answers, but a table or column is not there, or is not of this kind."""
 
 
 class MappingError(Exception):
@@ -137,15 +142,30 @@ def _checked(path: str | Path, name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise MappingError(f"CRM_MAPPING={path}: {name}: must be the text of one SELECT statement.")
     text = value.strip().rstrip(";").rstrip()
+    if not re.match(r"[\s(]*(SELECT|WITH|VALUES)\b", _without_comments(text), re.IGNORECASE):
+        raise MappingError(f"CRM_MAPPING={path}: {name}: must be one SELECT statement; nothing else is run on a CRM.")
     unknown = set(re.findall(r"(?<![:\w\\]):([a-z_]+)\b(?!:)", _without_strings(text))) - set(PARAMETERS[name])
     if unknown:
         allowed = ", ".join(f":{parameter}" for parameter in PARAMETERS[name]) or "none"
         raise MappingError(f"CRM_MAPPING={path}: {name}: unknown parameter :{sorted(unknown)[0]}; allowed: {allowed}.")
-    return text
+    return _colons_as_they_are(text)
 
 
 def _without_strings(text: str) -> str:
-    return re.sub(r"'[^']*'|--[^\n]*", "", text)
+    return re.sub(r"'[^']*'", "", _without_comments(text))
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(_SPOKEN, lambda found: found[0] if found[0].startswith("'") else " ", text)
+
+
+def _colons_as_they_are(text: str) -> str:
+    """SQLAlchemy takes `:word` for a parameter inside quotes and comments too."""
+    return re.sub(_SPOKEN, lambda found: re.sub(r"(?<![:\w\\]):(?=\w)", r"\:", found[0]), text)
+
+
+_SPOKEN: Final = re.compile(r"'[^']*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""Strings and comments; a dash or a star inside a string begins no comment."""
 
 
 def _narrowed(name: str, text: str) -> str:
@@ -156,58 +176,17 @@ def _narrowed(name: str, text: str) -> str:
 
 
 def _reference(dialect: Dialect) -> dict[str, Statement]:
-    waiting, followups = _WAITING, _FOLLOWUPS
-    candidates, metrics = _LEADS, _METRICS
-    texts = {
-        "users": (_USERS, _USERS),
-        "unanswered_conversations": (waiting, f"{waiting} AND conversations.id IN :ids"),
-        "lead_candidates": (
-            candidates.replace("{talking}", "TRUE" if dialect == "postgresql" else "1").replace("{which}", _LIKELY),
-            candidates.replace("{talking}", "conversations.lead_id IN :ids").replace("{which}", "leads.id IN :ids"),
-        ),
-        "lead_messages": (_LEAD_MESSAGES, _LEAD_MESSAGES),
-        "followups": (
-            f"{followups} AND {_until(dialect)}",
-            f"{followups} AND leads.id IN :ids",
-        ),
-        "seller_metrics": (metrics, metrics),
-        "answers": (_ANSWERS, _ANSWERS),
-        "timezones": (_TIMEZONES, _TIMEZONES),
-    }
-    return {name: Statement(name, _for(dialect, text), _for(dialect, by_ids)) for name, (text, by_ids) in texts.items()}
-
-
-def _for(dialect: Dialect, text: str) -> str:
-    """Writes `{time …}`, `{seconds …}`, `{from …}` and `{to …}` as this database says it.
-
-    SQLite keeps times as text in whatever ISO form the CRM chose; its julianday() reads them all. PostgreSQL knows
-    times that Python does not ("infinity"): as text, one of them spoils its own row only.
-    """
-    if dialect == "postgresql":
-        text = re.sub(r"\{time ([\w.]+)\}", r"CAST(\1 AS text)", text)
-        text = re.sub(r"\{seconds ([\w.]+)\}", r"CAST(EXTRACT(EPOCH FROM \1) AS double precision)", text)
-        text = re.sub(r"\{day ([\w.]+)\} AND ", "", text)
-        text = re.sub(r"\{from ([\w.]+) (:\w+)\}", r"\1 >= \2", text)
-        return re.sub(r"\{to ([\w.]+) (:\w+)\}", r"\1 <= \2", text)
-    text = re.sub(r"\{time ([\w.]+)\}", r"\1", text)
-    text = re.sub(r"\{seconds ([\w.]+)\}", r"(julianday(\1) - 2440587.5) * 86400.0", text)
-    # Any ISO form of a later time sorts after the bare date before it: this lets an index take the first cut.
-    text = re.sub(r"\{day ([\w.]+)\}", r"\1 >= date(:day_start, '-1 day')", text)
-    text = re.sub(r"\{from ([\w.]+) (:\w+)\}", r"julianday(\1) >= julianday(\2)", text)
-    return re.sub(r"\{to ([\w.]+) (:\w+)\}", r"julianday(\1) <= julianday(\2)", text)
-
-
-def _until(dialect: Dialect) -> str:
-    if dialect == "postgresql":
-        return "leads.next_follow_up <= :until"
-    # A time that cannot be read is read all the same, so that it is reported.
-    return "({to leads.next_follow_up :until} OR julianday(leads.next_follow_up) IS NULL)"
+    return {name: Statement(name, text, by_ids) for name, (text, by_ids) in reference.texts(dialect).items()}
 
 
 def check_columns(statement: Statement, given: set[str]) -> None:
     missing = [column for column in COLUMNS.get(statement.name, ()) if column not in given]
     if missing:
         raise CrmMissing(f"The query {statement.name} of CRM_MAPPING returns no column {missing[0]}; add it there.")
+
+
+def wrong_value(statement: Statement, column: str, value: str, expected: str) -> str:
+    return f"The query {statement.name} returns {column} {value}, which is not {expected}; {_mend(statement)}."
 
 
 def crm_error(error: sa.exc.SQLAlchemyError, statement: Statement) -> CrmError:
@@ -229,8 +208,10 @@ def crm_error(error: sa.exc.SQLAlchemyError, statement: Statement) -> CrmError:
         )
     if isinstance(error, sa.exc.DataError):
         return CrmError(f"The query {statement.name} gives a value that cannot be read ({said}); {_mend(statement)}.")
-    if isinstance(error, sa.exc.ProgrammingError) or (statement.mapped and "syntax error" in said):
-        return CrmError(f"The CRM's database refuses the query {statement.name} ({said}); {_mend(statement)}.")
+    if isinstance(error, sa.exc.ProgrammingError | sa.exc.InternalError | sa.exc.NotSupportedError) or (
+        statement.mapped and re.search(_SQLITE_REFUSALS, said)
+    ):
+        return CrmMissing(f"The CRM's database refuses the query {statement.name} ({said}); {_mend(statement)}.")
     return CrmError(
         f"The CRM's database does not answer ({said}); check that it runs and that CRM_DATABASE_URL is right."
     )
@@ -242,6 +223,8 @@ _MISSING: Final[tuple[tuple[str, str], ...]] = (
     (r'relation ("[^"]+"|\S+) does not exist', "table"),
     (r'column ("[^"]+"|\S+) does not exist', "column"),
 )
+_SQLITE_REFUSALS: Final = "syntax error|no such function|wrong number|misuse|ambiguous column|incomplete|unrecognized"
+"""SQLite has one class for a wrong statement and for a database that is away."""
 
 
 def _missing_sentence(what: str, name: str, statement: Statement) -> str:
@@ -254,134 +237,3 @@ def _mend(statement: Statement, otherwise: str = "") -> str:
     if statement.name in COLUMNS:
         return f"{otherwise + ', or ' if otherwise else ''}give a query {statement.name} in CRM_MAPPING"
     return otherwise or "compare its columns with docs/detection.md"
-
-
-_USERS: Final = """
-SELECT users.id AS user_id, users.tenant_id, users.full_name AS name, users.email, users.role, users.active
-FROM users
-"""
-
-_TIMEZONES: Final = """
-SELECT tenants.id AS tenant_id, tenants.timezone FROM tenants
-"""
-
-_WAITING: Final = """
-SELECT conversations.id AS conversation_id, conversations.tenant_id, conversations.phone_number,
-       conversations.assigned_seller_id AS seller_id, users.full_name AS seller_name,
-       {time conversations.last_message_time} AS last_message_time
-FROM conversations
-LEFT JOIN users ON users.id = conversations.assigned_seller_id AND users.tenant_id = conversations.tenant_id
-WHERE conversations.status = 'active' AND conversations.last_message_from_customer
-  AND conversations.assigned_seller_id IS NOT NULL
-"""
-
-# When a seller last wrote in these conversations.
-_ANSWERS: Final = """
-SELECT messages.conversation_id, MAX({seconds messages.created_at}) AS answered_at
-FROM messages
-WHERE NOT messages.from_customer AND messages.conversation_id IN :ids
-GROUP BY messages.conversation_id
-"""
-
-# The most points this lead can still have: all that is known without its messages, and full marks for the rest.
-_LIKELY: Final = """
-    leads.converted_at IS NULL AND LOWER(COALESCE(leads.status, '')) NOT IN ('converted', 'won', 'lost')
-    AND CASE UPPER(leads.source) WHEN 'META_ADS' THEN 30 WHEN 'REFERRAL' THEN 25 WHEN 'WEBSITE' THEN 20 ELSE 0 END
-    + CASE WHEN {from talks.last_message_time :recent} THEN 15 ELSE 0 END
-    + CASE WHEN leads.location IS NULL THEN 0 ELSE :area_points END
-    + 20 + 25 >= :min_points
-"""
-
-_LEADS: Final = """
-WITH talks AS (
-  SELECT conversations.lead_id, MAX(conversations.last_message_time) AS last_message_time
-  FROM conversations
-  WHERE conversations.lead_id IS NOT NULL AND {talking}
-  GROUP BY conversations.lead_id
-), candidates AS (
-  SELECT leads.id AS lead_id, leads.tenant_id, leads.first_name, leads.last_name, leads.phone_number, leads.source,
-         leads.location, leads.status, leads.assigned_seller_id AS seller_id, leads.estimated_value,
-         leads.converted_at, talks.last_message_time
-  FROM leads LEFT JOIN talks ON talks.lead_id = leads.id
-  WHERE {which}
-), counts AS (
-  SELECT candidates.lead_id, COUNT(messages.id) AS message_count
-  FROM candidates
-  JOIN conversations ON conversations.lead_id = candidates.lead_id
-  JOIN messages ON messages.conversation_id = conversations.id
-  GROUP BY candidates.lead_id
-)
-SELECT candidates.lead_id, candidates.tenant_id, candidates.first_name, candidates.last_name, candidates.phone_number,
-       candidates.source, candidates.location, candidates.status, candidates.seller_id, candidates.estimated_value,
-       candidates.converted_at, COALESCE(counts.message_count, 0) AS message_count,
-       {time candidates.last_message_time} AS last_message_time
-FROM candidates LEFT JOIN counts ON counts.lead_id = candidates.lead_id
-"""
-
-_LEAD_MESSAGES: Final = """
-SELECT newest.lead_id, newest.body, {time newest.created_at} AS created_at
-FROM (
-  SELECT conversations.lead_id, messages.body, messages.created_at,
-         ROW_NUMBER() OVER (
-           PARTITION BY conversations.lead_id ORDER BY messages.created_at DESC, messages.id DESC
-         ) AS place
-  FROM conversations JOIN messages ON messages.conversation_id = conversations.id
-  WHERE messages.from_customer AND conversations.lead_id IN :ids
-) AS newest
-WHERE newest.place <= 10
-ORDER BY newest.lead_id, newest.place DESC
-"""
-
-_FOLLOWUPS: Final = """
-SELECT leads.id AS lead_id, leads.tenant_id, leads.first_name, leads.last_name, leads.phone_number, leads.status,
-       leads.assigned_seller_id AS seller_id, {time leads.next_follow_up} AS next_follow_up, leads.notes
-FROM leads
-WHERE leads.next_follow_up IS NOT NULL AND leads.status IN ('interested', 'negotiation')
-  AND leads.assigned_seller_id IS NOT NULL
-"""
-
-# A response time runs from the first message of a customer's turn, written today, to the seller's next one.
-_METRICS: Final = """
-WITH today AS (
-  SELECT conversations.tenant_id, conversations.assigned_seller_id AS seller_id, messages.conversation_id,
-         messages.from_customer, {seconds messages.created_at} AS seconds, messages.id
-  FROM messages JOIN conversations ON conversations.id = messages.conversation_id
-  WHERE {day messages.created_at} AND {from messages.created_at :day_start}
-    AND conversations.assigned_seller_id IS NOT NULL
-), turns AS (
-  SELECT today.tenant_id, today.seller_id, today.from_customer, today.seconds,
-         LAG(CASE WHEN today.from_customer THEN 1 ELSE 0 END) OVER talk AS follows_customer,
-         MIN(CASE WHEN today.from_customer THEN NULL ELSE today.seconds END)
-           OVER (talk ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS answered
-  FROM today
-  WINDOW talk AS (PARTITION BY today.conversation_id ORDER BY today.seconds, today.id)
-), answers AS (
-  SELECT turns.tenant_id, turns.seller_id, AVG(turns.answered - turns.seconds) / 60.0 AS minutes
-  FROM turns
-  WHERE turns.from_customer AND COALESCE(turns.follows_customer, 0) = 0 AND turns.answered IS NOT NULL
-  GROUP BY turns.tenant_id, turns.seller_id
-), waiting AS (
-  SELECT conversations.tenant_id, conversations.assigned_seller_id AS seller_id, COUNT(*) AS total
-  FROM conversations
-  WHERE conversations.status = 'active' AND conversations.last_message_from_customer
-    AND conversations.assigned_seller_id IS NOT NULL AND {to conversations.last_message_time :unanswered_before}
-  GROUP BY conversations.tenant_id, conversations.assigned_seller_id
-), owned AS (
-  SELECT leads.tenant_id, leads.assigned_seller_id AS seller_id, COUNT(*) AS total,
-         SUM(CASE WHEN leads.converted_at IS NOT NULL OR LOWER(COALESCE(leads.status, '')) IN ('converted', 'won')
-             THEN 1 ELSE 0 END) AS converted
-  FROM leads
-  WHERE leads.assigned_seller_id IS NOT NULL
-  GROUP BY leads.tenant_id, leads.assigned_seller_id
-)
-SELECT users.tenant_id, users.id AS seller_id, users.full_name AS seller_name,
-       answers.minutes AS avg_response_time_minutes,
-       COALESCE(waiting.total, 0) AS unanswered_conversations,
-       CASE WHEN owned.total > 0 THEN owned.converted * 1.0 / owned.total END AS conversion_rate,
-       COALESCE(owned.total, 0) AS leads_generated
-FROM users
-LEFT JOIN answers ON answers.tenant_id = users.tenant_id AND answers.seller_id = users.id
-LEFT JOIN waiting ON waiting.tenant_id = users.tenant_id AND waiting.seller_id = users.id
-LEFT JOIN owned ON owned.tenant_id = users.tenant_id AND owned.seller_id = users.id
-WHERE users.active
-"""

@@ -7,43 +7,35 @@ alerts and writes nothing. Blocking: called from a worker thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, Final, cast
+from itertools import islice
+from typing import Any, Final, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
 from ..config import Settings
+from . import rows as shapes
 from .queries import (
     COLUMNS,
+    OPTIONAL,
     PARAMETERS,
     QUERY_MILLISECONDS,
     CrmError,
     CrmMissing,
-    Dialect,
     Statement,
     check_columns,
     crm_error,
     statements,
+    wrong_value,
 )
-from .rows import (
-    OVER,
-    Conversation,
-    CrmUser,
-    FollowUp,
-    Lead,
-    SellerMetrics,
-    full_name,
-    json_id,
-    notes_of,
-    number_of,
-    one_line,
-    parse_moment,
-    plain,
-    text_id,
-)
+from .reference import Dialect
+from .rows import Conversation, CrmUser, Doubt, FollowUp, Lead, SellerMetrics, Unreadable, number_of, text_id
+from .schema import ROLES
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +43,17 @@ ROWS: Final = 1000
 """Rows held at a time while a long answer is read."""
 CHUNK: Final = 500
 """Ids in one IN list."""
+NAMED: Final = 10
+"""Rows of one column that are named in the log: a column of another kind spoils them all."""
+NO_LEADS: Final[list[Any]] = [None]
+"""Fits a column of any kind, and is nobody's id."""
+
+T = TypeVar("T")
+Ref = tuple[str, str]
+"""Tenant and id."""
 
 
-class _BadId(Exception):
+class BadId(Exception):
     """An id of another form than this CRM's."""
 
 
@@ -67,15 +67,18 @@ class CrmSource:
         self._sqlite = engine.dialect.name == "sqlite"
         self._statements = statements(cast(Dialect, engine.dialect.name), mapping)
         self._warned: set[str] = set()
+        self._unread: Counter[str] = Counter()
+
+    def prepare(self, now: datetime) -> None:
+        """Called before each look at the CRM; what is read then is read as of `now`."""
 
     def users(self) -> list[CrmUser]:
-        return [_user(row) for row in self._stream("users", {})]
+        return list(self._each(shapes.user, self._stream("users", {})))
 
     def timezones(self) -> dict[str, str]:
         """Time zone names by tenant; empty when the CRM keeps none, and then all days are UTC days."""
         try:
-            rows = list(self._stream("timezones", {}))
-            self._timezones = {text_id(row["tenant_id"]): plain(row["timezone"]) for row in rows}
+            self._timezones = dict(self._each(shapes.zone_name, self._stream("timezones", {})))
         except CrmMissing as error:
             self._warn_once("timezones", f"{error} Until then days begin at midnight UTC.")
             self._timezones = {}
@@ -91,7 +94,7 @@ class CrmSource:
 
     def pending_conversations(self, ids: Sequence[str] | None = None) -> Iterator[Conversation]:
         """All that wait for a seller, whatever their age; with `ids` those of them that still do."""
-        return map(self._conversation, self._rows("unanswered_conversations", {}, ids))
+        return self._each(shapes.conversation, self._rows("unanswered_conversations", {}, ids))
 
     def last_answers(self, ids: Sequence[str]) -> dict[str, datetime] | None:
         """When a seller last wrote, by conversation. None when the CRM has no messages table of the known form."""
@@ -103,34 +106,48 @@ class CrmSource:
         seconds = {text_id(row["conversation_id"]): number_of(row["answered_at"]) for row in rows}
         return {id: datetime.fromtimestamp(value, UTC) for id, value in seconds.items() if value is not None}
 
+    def answers_to(self, pending: Sequence[Conversation]) -> dict[Ref, datetime]:
+        """When a seller last wrote in each of these, as far as it is known."""
+        found = self.last_answers([row.id for row in pending]) if pending else None
+        return {(row.tenant_id, row.id): found[row.id] for row in pending if found and row.id in found}
+
+    def leads_of(self, conversations: Sequence[str]) -> set[str]:
+        """The leads that these conversations are with, as far as the reference tables tell."""
+        try:
+            return {text_id(row["lead_id"]) for row in self._by_ids("conversation_leads", {}, conversations)}
+        except CrmMissing:
+            return set()
+
     def lead_candidates(self, recent: datetime, min_points: float, area_points: int) -> Iterator[Lead]:
         """Open leads that can reach `min_points`, whatever their messages say."""
         parameters = {"recent": recent, "min_points": min_points, "area_points": area_points}
-        return map(self._lead, self._stream("lead_candidates", parameters))
+        return self._each(shapes.lead, self._stream("lead_candidates", parameters))
 
     def leads(self, ids: Sequence[str]) -> Iterator[Lead]:
         """These leads, whether they are likely to reach anything or not."""
         everything = {"recent": datetime(1970, 1, 1, tzinfo=UTC), "min_points": 0.0, "area_points": 0}
-        return map(self._lead, self._by_ids("lead_candidates", everything, ids))
+        return self._each(shapes.lead, self._by_ids("lead_candidates", everything, ids))
 
     def lead_messages(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """What each lead's customer wrote: the last ten messages, oldest first."""
         found: dict[str, list[tuple[datetime, str]]] = {}
-        for row in self._by_ids("lead_messages", {}, ids):
-            lead = text_id(row["lead_id"])
-            written = self._moment(row["created_at"], "created_at", "a message of lead", lead)
-            if written is not None:
-                found.setdefault(lead, []).append((written, str(row["body"] or "")))
+        for lead, written, body in self._each(shapes.message, self._by_ids("lead_messages", {}, ids)):
+            found.setdefault(lead, []).append((written, body))
         # Sorted here: a narrowed query need not keep the order of the one inside. The sort keeps ties as they came.
         return {lead: [body for _, body in sorted(rows, key=_written)[-10:]] for lead, rows in found.items()}
 
+    def messages_of(self, leads: Sequence[Lead]) -> dict[Ref, list[str]]:
+        """As `lead_messages`, for leads of several tenants."""
+        found = self.lead_messages([lead.id for lead in leads]) if leads else {}
+        return {(lead.tenant_id, lead.id): found.get(lead.id, []) for lead in leads}
+
     def followups(self, until: datetime) -> Iterator[FollowUp]:
         """Open, assigned leads whose next follow-up is at `until` or before."""
-        return map(self._followup, self._stream("followups", {"until": until}))
+        return self._each(shapes.followup, self._stream("followups", {"until": until}))
 
     def followups_of(self, ids: Sequence[str], until: datetime) -> Iterator[FollowUp]:
         """As `followups`, of these leads only; the date may be any."""
-        return map(self._followup, self._by_ids("followups", {"until": until}, ids))
+        return self._each(shapes.followup, self._by_ids("followups", {"until": until}, ids))
 
     def seller_metrics(
         self, now: datetime, unanswered_after: timedelta, zones: Mapping[str, tzinfo]
@@ -148,84 +165,90 @@ class CrmSource:
                     yield metrics
 
     def _metrics(self, now: datetime, unanswered_after: timedelta, zone: tzinfo) -> Iterator[SellerMetrics]:
-        day = now.astimezone(zone).date()
-        day_start = datetime.combine(day, datetime.min.time(), zone)
+        day_start = _midnight(now, zone)
         parameters = {"day_start": day_start, "unanswered_before": now - unanswered_after}
-        for row in self._stream("seller_metrics", parameters):
-            yield _metrics(row, day)
+        yield from self._each(
+            lambda row, _: shapes.metrics(row, day_start.date()), self._stream("seller_metrics", parameters)
+        )
+
+    def connect(self) -> None:
+        """Raises CrmError when the database cannot be reached."""
+        try:
+            with self._engine.connect():
+                pass
+        except sa.exc.SQLAlchemyError as error:
+            raise crm_error(error, self._statements["users"]) from error
 
     def check(self, now: datetime) -> dict[str, str]:
-        """Runs every query once: by name "ok", or the sentence that says what is wrong."""
-        values: dict[str, Any] = {name: now for name in ("recent", "until", "day_start", "unanswered_before")}
-        values |= {"min_points": 0.0, "area_points": 0}
-        return {
-            name: self._try(name, {key: values[key] for key in PARAMETERS[name] if key != "ids"}) for name in COLUMNS
-        }
+        """Every query by name: "ok", or the sentence that says what is wrong."""
+        return {name: self.check_query(name, now) for name in self.checked()}
 
-    def _try(self, name: str, parameters: dict[str, Any]) -> str:
+    def checked(self) -> list[str]:
+        """The names of the queries that a CRM must answer, and of those that its mapping gives."""
+        return [name for name in COLUMNS if name not in OPTIONAL or self._statements[name].mapped]
+
+    def check_query(self, name: str, now: datetime) -> str:
+        """Reads the first rows as detection would: "ok", or the sentence that says what is wrong."""
+        statement = self._statements[name]
         try:
-            rows = self._run(self._statements[name], by_ids=["0"] if "ids" in PARAMETERS[name] else None, **parameters)
-            next(rows, None)
+            ids = self._some_leads(now) if "ids" in PARAMETERS[name] else None
+            for parameters in self._trials(name, now):
+                self._try(statement, self._run(statement, ids, **parameters))
         except CrmError as error:
             return str(error)
-        except _BadId:
-            return "ok"
+        except Unreadable as error:
+            return wrong_value(statement, error.column, error.value, error.expected)
+        except BadId as error:  # the ids are the CRM's own: something else is wrong
+            return str(crm_error(cast(sa.exc.DataError, error.__cause__), statement))
         return "ok"
+
+    def _try(self, statement: Statement, rows: Generator[RowMapping]) -> None:
+        """Raises Unreadable."""
+        with closing(rows):
+            found = [_SHAPES[statement.name](row, _refuse) for row in islice(rows, ROWS)]
+        roles = {user.role for user in found if isinstance(user, CrmUser)}
+        if roles and not roles & set(ROLES):
+            raise Unreadable("a user", "role", min(roles), f"one of {', '.join(ROLES)}")
+
+    def _some_leads(self, now: datetime) -> list[str]:
+        """Leads to ask messages of; the errors of reading them are another query's."""
+        [parameters] = self._trials("lead_candidates", now)
+        try:
+            with closing(self._run(self._statements["lead_candidates"], None, **parameters)) as rows:
+                return [str(row["lead_id"]) for row in islice(rows, CHUNK)] or NO_LEADS
+        except CrmError:
+            return NO_LEADS
+
+    def _trials(self, name: str, now: datetime) -> Iterator[dict[str, Any]]:
+        """Parameters with which a query returns as much as it can; figures are of a day of each zone in use."""
+        values = {"recent": now, "until": now + timedelta(days=3650), "unanswered_before": now}
+        zones = set(self.zones().values()) if "day_start" in PARAMETERS[name] else set()
+        for zone in zones or {UTC}:
+            given = values | {"min_points": 0.0, "area_points": 0, "day_start": _midnight(now, zone)}
+            yield {key: given[key] for key in PARAMETERS[name] if key != "ids"}
 
     # --- rows ------------------------------------------------------------------------------------------------------
 
-    def _conversation(self, row: RowMapping) -> Conversation:
-        id, seller = text_id(row["conversation_id"]), row["seller_id"]
-        answer = row.get("last_answer_time")
-        return Conversation(
-            id=id,
-            tenant_id=text_id(row["tenant_id"]),
-            phone_number=one_line(row["phone_number"]),
-            seller_id=text_id(seller),
-            seller_ref=json_id(seller),
-            seller_name=one_line(row["seller_name"]),
-            last_message_time=self._moment(row["last_message_time"], "last_message_time", "conversation", id),
-            last_answer=self._moment(answer, "last_answer_time", "conversation", id),
-        )
+    def _each(self, shape: Callable[[RowMapping, Doubt], T | None], rows: Iterable[RowMapping]) -> Iterator[T]:
+        """A row that cannot be read is left out with a warning; it never stops the others."""
+        for row in rows:
+            try:
+                found = shape(row, self._doubt)
+            except Unreadable as error:
+                self._doubt(error)
+            else:
+                if found is not None:
+                    yield found
 
-    def _lead(self, row: RowMapping) -> Lead:
-        id, seller = text_id(row["lead_id"]), row["seller_id"]
-        return Lead(
-            id=id,
-            tenant_id=text_id(row["tenant_id"]),
-            name=full_name(row, f"Lead {id}"),
-            phone_number=one_line(row["phone_number"]),
-            source=plain(row["source"]),
-            location=plain(row["location"]),
-            over=row["converted_at"] is not None or plain(row["status"]).lower() in OVER,
-            seller_id=None if seller is None else text_id(seller),
-            estimated_value=number_of(row["estimated_value"]),
-            message_count=int(row["message_count"] or 0),
-            last_message_time=self._moment(row["last_message_time"], "last_message_time", "lead", id),
-        )
-
-    def _followup(self, row: RowMapping) -> FollowUp:
-        id = text_id(row["lead_id"])
-        return FollowUp(
-            lead_id=id,
-            tenant_id=text_id(row["tenant_id"]),
-            lead_name=full_name(row, f"Lead {id}"),
-            status=plain(row["status"]),
-            seller_id=text_id(row["seller_id"]),
-            seller_ref=json_id(row["seller_id"]),
-            at=self._moment(row["next_follow_up"], "next_follow_up", "lead", id),
-            notes=notes_of(row["notes"]),
-        )
-
-    def _moment(self, value: object, column: str, what: str, id: str) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return parse_moment(value)
-        except ValueError:
-            sentence = f"{what} {id}: {column} {value!r} is not a time; the row is left out"
-            self._warn_once(f"{what} {id} {column}", sentence)
-            return None
+    def _doubt(self, error: Unreadable) -> None:
+        about = f"{error.row} {error.column}"
+        if about in self._warned:
+            return
+        self._unread[error.column] += 1
+        if self._unread[error.column] <= NAMED:
+            self._warn_once(about, str(error))
+        elif self._unread[error.column] == NAMED + 1:
+            log.warning("%s; no more rows are named for %s: run `crmtray-server check`", error, error.column)
 
     def _zone(self, tenant: str, name: str) -> tzinfo:
         try:
@@ -257,13 +280,13 @@ class CrmSource:
         """An id that cannot be one of this CRM's (remembered from another database) has no row; the others have."""
         try:
             yield from list(self._run(statement, ids, **parameters))
-        except _BadId:
+        except BadId:
             if len(ids) > 1:
                 middle = len(ids) // 2
                 yield from self._one_chunk(statement, parameters, ids[:middle])
                 yield from self._one_chunk(statement, parameters, ids[middle:])
 
-    def _run(self, statement: Statement, by_ids: Sequence[str] | None, **parameters: Any) -> Iterator[RowMapping]:
+    def _run(self, statement: Statement, by_ids: Sequence[str] | None, **parameters: Any) -> Generator[RowMapping]:
         clause = sa.text(statement.text if by_ids is None else statement.by_ids)
         values = {key: self._parameter(value) for key, value in parameters.items() if f":{key}" in clause.text}
         if by_ids is not None:
@@ -278,7 +301,7 @@ class CrmSource:
                     yield from result.mappings()
         except sa.exc.DataError as error:
             if by_ids is not None:
-                raise _BadId from error
+                raise BadId from error
             raise crm_error(error, statement) from error
         except sa.exc.SQLAlchemyError as error:
             raise crm_error(error, statement) from error
@@ -290,12 +313,13 @@ class CrmSource:
 
     def _id_values(self, ids: Sequence[str]) -> list[Any]:
         """PostgreSQL makes of a quoted value what the column is; SQLite only where the column declares a type."""
-        return [*ids, *(int(id) for id in ids if id.isdecimal() and len(id) < 19)] if self._sqlite else list(ids)
+        return [*ids, *(int(id) for id in ids if id and id.isdecimal() and len(id) < 19)] if self._sqlite else list(ids)
 
 
 # What stands in a column without a time zone is UTC, and no question may hold the CRM's database for long.
 _POSTGRES_SESSION: Final = (
-    f"SELECT set_config('TimeZone', 'UTC', true), set_config('statement_timeout', '{QUERY_MILLISECONDS}', true)"
+    "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
+    f"set_config('statement_timeout', '{QUERY_MILLISECONDS}', true)"
 )
 
 
@@ -303,27 +327,20 @@ def _written(message: tuple[datetime, str]) -> datetime:
     return message[0]
 
 
-def _user(row: RowMapping) -> CrmUser:
-    active = row["active"]
-    return CrmUser(
-        user_id=text_id(row["user_id"]),
-        tenant_id=text_id(row["tenant_id"]),
-        name=one_line(row["name"]),
-        email=plain(row["email"]),
-        role=plain(row["role"]).lower(),
-        active=active.strip().lower() in ("1", "t", "true") if isinstance(active, str) else bool(active),
-    )
+_SHAPES: Final[dict[str, Callable[[RowMapping, Doubt], object]]] = {
+    "users": shapes.user,
+    "unanswered_conversations": shapes.conversation,
+    "lead_candidates": shapes.lead,
+    "lead_messages": shapes.message,
+    "followups": shapes.followup,
+    "seller_metrics": lambda row, _: shapes.metrics(row, date.min),
+    "timezones": shapes.zone_name,
+}
 
 
-def _metrics(row: RowMapping, day: date) -> SellerMetrics:
-    return SellerMetrics(
-        tenant_id=text_id(row["tenant_id"]),
-        seller_id=text_id(row["seller_id"]),
-        seller_ref=json_id(row["seller_id"]),
-        seller_name=one_line(row["seller_name"]),
-        day=day,
-        avg_response_time_minutes=number_of(row["avg_response_time_minutes"]),
-        unanswered_conversations=int(row["unanswered_conversations"] or 0),
-        conversion_rate=number_of(row["conversion_rate"]),
-        leads_generated=int(row["leads_generated"] or 0),
-    )
+def _midnight(now: datetime, zone: tzinfo) -> datetime:
+    return datetime.combine(now.astimezone(zone).date(), datetime.min.time(), zone)
+
+
+def _refuse(error: Unreadable) -> None:
+    raise error

@@ -7,6 +7,7 @@ that an action whose answer was lost may be sent again.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,22 +18,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from crmtray.protocol import parse_time
+
 from . import engine as database
+from .orders import CrmUnavailable, Order, TargetGone
 from .rows import parse_moment
+
+__all__ = ["Actor", "CrmUnavailable", "CrmWriter", "TargetGone"]
 
 CHANGED = {
     "conversations": ("id", "tenant_id", "assigned_seller_id"),
     "leads": ("id", "tenant_id", "assigned_seller_id", "next_follow_up", "last_contacted_at"),
 }
 """What is read to find a row, and what is written into it."""
-
-
-class TargetGone(Exception):
-    """No such row in this tenant, or it is no longer assigned to the one who acts."""
-
-
-class CrmUnavailable(Exception):
-    """The CRM's database did not take the change; nothing was changed. One sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,30 @@ class Actor:
 
 
 class CrmWriter:
-    """Blocking; call it in a thread."""
+    """`apply` is what actions call; the methods for each change block."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tables: dict[str, sa.Table] = {}
+
+    async def apply(self, order: Order) -> None:
+        await asyncio.to_thread(self._apply, order)
+
+    def _apply(self, order: Order) -> None:
+        actor, params = Actor(order.user.tenant_id, order.owner), order.params
+        match order.action:
+            case "reassign":
+                self.reassign_conversation(actor, str(order.target["conversation_id"]), params["seller_id"])
+            case "assign_lead":
+                self.assign_lead(actor, str(order.target["lead_id"]), params["seller_id"])
+            case "schedule_call" | "reschedule":
+                self.set_follow_up(actor, str(order.target["lead_id"]), parse_time(params["at"]))
+            case "mark_contacted":
+                planned = params["follow_up"]
+                about = None if planned is None else parse_time(planned)
+                self.mark_contacted(actor, str(order.target["lead_id"]), order.at, about)
+            case _:
+                raise ValueError(f"no change of the CRM belongs to {order.action!r}")
 
     def reassign_conversation(self, actor: Actor, conversation_id: str, seller_id: str) -> None:
         self._hand_on("conversations", actor, conversation_id, seller_id)

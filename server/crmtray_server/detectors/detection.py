@@ -1,4 +1,4 @@
-"""One look at the CRM with all four detectors, and another look at what has fallen due since.
+"""One look at the CRM with all four detectors, and further looks at what has fallen due or was changed since.
 
 Owns the guard round each kind (one that fails never stops the others) and the agenda. Keeps nothing that matters:
 what was told stands in the store's episodes. Blocking; used from one thread at a time.
@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from crmtray.protocol import Kind
+from crmtray.protocol import UNANSWERED, Kind
 
 from ..config import Settings
 from ..crm.queries import CrmError
 from ..crm.source import CrmSource
-from ..events import Detected
+from ..events import Concern, Detected
 from ..store import episodes
 from ..store.database import Store, StoreUnavailable
 from .agenda import Agenda
@@ -39,10 +39,10 @@ class Detector(Protocol):
     def read(self, now: datetime, opened: Open, horizon: timedelta, /) -> Found: ...
 
 
-class TimelyDetector(Detector, Protocol):
-    """One whose facts become true at moments known before."""
+class LookingDetector(Detector, Protocol):
+    """One that can look at a few subjects alone: their moment has come, or the CRM said that they changed."""
 
-    def due(self, now: datetime, opened: Open, subjects: Sequence[str], /) -> Found: ...
+    def look(self, now: datetime, opened: Open, subjects: Sequence[str], /) -> Found: ...
 
 
 class Detection:
@@ -53,11 +53,16 @@ class Detection:
         self._open_episodes: OpenEpisodes = episodes.reader(store.engine)
         # Two intervals: one reading may fail and nothing is late.
         self._horizon = 2 * timedelta(seconds=settings.detection_interval_seconds)
-        timely: tuple[TimelyDetector, ...] = (UnansweredDetector(source), FollowUpDetector(source))
-        self._timely = {detector.kind: detector for detector in timely}
-        self._detectors: tuple[Detector, ...] = (*timely, HotLeadDetector(source), PerformanceDetector(source))
+        looking: tuple[LookingDetector, ...] = (
+            UnansweredDetector(source),
+            FollowUpDetector(source),
+            HotLeadDetector(source),
+        )
+        self._looking = {detector.kind: detector for detector in looking}
+        self._detectors: tuple[Detector, ...] = (*looking, PerformanceDetector(source))
         self._agenda = Agenda()
         self._faults: dict[Kind, str] = {}
+        self._prepared = False
 
     @property
     def next_due(self) -> datetime | None:
@@ -69,7 +74,7 @@ class Detection:
 
     def read(self, now: datetime) -> Detected:
         """Everything that is true now and was not told."""
-        detected = Detected()
+        detected = self._begin()
         for detector in self._detectors:
             found = self._guarded(detector.kind, detected, partial(self._read, detector, now))
             if found is not None:
@@ -78,18 +83,49 @@ class Detection:
 
     def due(self, now: datetime) -> Detected:
         """What has become true by the clock alone since the last look; reads only the rows concerned."""
-        detected = Detected()
+        detected = self._begin()
         for kind, subjects in self._agenda.pop_due(now).items():
-            found = self._guarded(kind, detected, partial(self._due, kind, subjects, now))
+            found = self._guarded(kind, detected, partial(self._look, kind, subjects, now))
             if found is not None:
                 self._agenda.add(kind, self._soon(found, now))
         return detected
 
+    def concerning(self, now: datetime, concern: Concern) -> Detected:
+        """What has changed with what the CRM said it changed; reads only the rows concerned.
+
+        Performance is a sum over a seller's whole day: the next reading finds it.
+        """
+        detected = self._begin()
+        for kind in self._looking:
+            found = self._guarded(kind, detected, partial(self._look_at, kind, concern, now))
+            if found is not None:
+                self._agenda.add(kind, self._soon(found, now))
+        return detected
+
+    def _begin(self) -> Detected:
+        self._prepared = False
+        return Detected()
+
+    def _prepare(self, now: datetime) -> None:
+        """Once in a look, but as a part of each kind's: whatever keeps it from reading is that kind's failure."""
+        if not self._prepared:
+            self._source.prepare(now)
+            self._prepared = True
+
     def _read(self, detector: Detector, now: datetime) -> Found:
+        self._prepare(now)
         return detector.read(now, self._open_episodes(detector.kind, None), self._horizon)
 
-    def _due(self, kind: Kind, subjects: Sequence[str], now: datetime) -> Found:
-        return self._timely[kind].due(now, self._open_episodes(kind, subjects), subjects)
+    def _look(self, kind: Kind, subjects: Sequence[str], now: datetime) -> Found:
+        self._prepare(now)
+        return self._looking[kind].look(now, self._open_episodes(kind, subjects), subjects)
+
+    def _look_at(self, kind: Kind, concern: Concern, now: datetime) -> Found:
+        self._prepare(now)
+        subjects = concern.conversations
+        if kind != UNANSWERED:
+            subjects = concern.leads | self._source.leads_of(sorted(concern.conversations))
+        return self._look(kind, sorted(subjects), now) if subjects else Found()
 
     def _soon(self, found: Found, now: datetime) -> list[tuple[datetime, str]]:
         # Later ones come with a later reading: memory does not grow with what is far off.

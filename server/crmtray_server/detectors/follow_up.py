@@ -31,7 +31,7 @@ class FollowUpDetector:
         self._examine(self._source.followups(now + self._within + horizon), now, opened, found)
         return found
 
-    def due(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
+    def look(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
         found = Found()
         self._examine(self._source.followups_of(subjects, now + self._within), now, opened, found)
         return found

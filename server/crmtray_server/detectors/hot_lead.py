@@ -6,7 +6,7 @@ points for a recent message alone, does not alert again. The sum itself is in sc
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -41,24 +41,35 @@ class HotLeadDetector:
         """Of the leads that mattered at the last reading: nobody wrote, nothing to read anew."""
 
     def read(self, now: datetime, opened: Open, _horizon: timedelta) -> Found:
+        found, known = Found(), dict[Ref, Known]()
+        self._examine(self._likely(now, opened), now, opened, known, found)
+        self._intents = known
+        return found
+
+    def look(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
         found = Found()
-        known: dict[Ref, Known] = {}
+        self._examine(self._source.leads(subjects), now, opened, self._intents, found)
+        return found
+
+    def _examine(
+        self, leads: Iterable[Lead], now: datetime, opened: Open, known: dict[Ref, Known], found: Found
+    ) -> None:
         batch: list[Scored] = []
         # Closed also when scoring fails: the CRM's connection goes back at once.
-        with closing(self._worth_reading(now, opened, found)) as items:
+        with closing(self._worth_reading(leads, now, opened, found)) as items:
             for item in items:
                 batch.append(item)
                 if len(batch) == BATCH:
                     self._finish(batch, now, known, found)
                     batch = []
         self._finish(batch, now, known, found)
-        self._intents = known
         found.closed += opened.values()  # the lead is gone
-        return found
 
-    def _worth_reading(self, now: datetime, opened: Open, found: Found) -> Generator[Scored, None, None]:
-        """Leads on which the messages decide, first the likely ones, then those of the other open episodes."""
-        for lead in self._likely(now, opened):
+    def _worth_reading(
+        self, leads: Iterable[Lead], now: datetime, opened: Open, found: Found
+    ) -> Generator[Scored, None, None]:
+        """Leads on which the messages decide."""
+        for lead in leads:
             episode = opened.pop((lead.tenant_id, lead.id), None)
             score = base_score(lead, now, self._areas)
             if lead.over or not at_least(score.most, self._threshold if episode is None else self._end):
@@ -68,6 +79,7 @@ class HotLeadDetector:
                 yield lead, score, episode
 
     def _likely(self, now: datetime, opened: Open) -> Iterator[Lead]:
+        """First the likely ones, then those of the other open episodes."""
         points = AREA_POINTS if self._areas else 0
         yield from self._source.lead_candidates(now - RECENT, self._threshold * 100 - 1e-6, points)
         yield from self._source.leads([lead_id for _, lead_id in opened])
@@ -82,12 +94,11 @@ class HotLeadDetector:
 
     def _read_intents(self, batch: Iterable[Scored], known: dict[Ref, Known]) -> Iterator[Scored]:
         items = list(batch)
-        unread = [lead.id for lead, _, _ in items if self._intent(lead) is None]
-        messages = self._source.lead_messages(unread) if unread else {}
+        messages = self._source.messages_of([lead for lead, _, _ in items if self._intent(lead) is None])
         for lead, score, episode in items:
-            intent = self._intent(lead)
-            scored = with_intent(score, messages.get(lead.id, [])) if intent is None else replace(score, intent=intent)
-            known[lead.tenant_id, lead.id] = (lead.message_count, lead.last_message_time, scored.intent or 0.0)
+            ref, intent = (lead.tenant_id, lead.id), self._intent(lead)
+            scored = with_intent(score, messages[ref]) if intent is None else replace(score, intent=intent)
+            known[ref] = (lead.message_count, lead.last_message_time, scored.intent or 0.0)
             yield lead, scored, episode
 
     def _intent(self, lead: Lead) -> float | None:

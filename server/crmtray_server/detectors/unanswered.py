@@ -40,7 +40,7 @@ class UnansweredDetector:
         self._examine(self._source.pending_conversations(), now, opened, found)
         return found
 
-    def due(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
+    def look(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
         found = Found()
         self._examine(self._source.pending_conversations(subjects), now, opened, found)
         return found
@@ -66,11 +66,10 @@ class UnansweredDetector:
         return last > _began(told) and self._looked_up.get((row.tenant_id, row.id)) != last
 
     def _look_for_answers(self, pairs: Sequence[tuple[Conversation, Told]], now: datetime, found: Found) -> None:
-        unknown = [row.id for row, _ in pairs if row.last_answer is None]
-        answers = (self._source.last_answers(unknown) if unknown else {}) or {}
+        answers = self._source.answers_to([row for row, _ in pairs if row.last_answer is None])
         for row, told in pairs:
             assert row.last_message_time is not None
-            answered = row.last_answer or answers.get(row.id)
+            answered = row.last_answer or answers.get((row.tenant_id, row.id))
             if answered is not None and answered > _began(told):
                 self._looked_up.pop((row.tenant_id, row.id), None)
                 found.closed.append(told[0])

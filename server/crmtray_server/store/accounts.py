@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 
 from crmtray.protocol import User
 
-from .feed import Scope
+from . import revocations
+from .feed import ID_CHUNK, Scope
 from .tables import accounts
 
 
@@ -64,6 +65,17 @@ def get(connection: Connection, scope: Scope) -> Account | None:
     return _one(connection, (accounts.c.tenant_id == scope.tenant_id) & (accounts.c.user_id == scope.user_id))
 
 
+def of(connection: Connection, scopes: Iterable[Scope]) -> dict[Scope, Account]:
+    """The accounts of those of these people who have one."""
+    found: dict[Scope, Account] = {}
+    wanted = sorted(set(scopes))
+    for start in range(0, len(wanted), ID_CHUNK):
+        people = [(scope.tenant_id, scope.user_id) for scope in wanted[start : start + ID_CHUNK]]
+        query = sa.select(accounts).where(sa.tuple_(accounts.c.tenant_id, accounts.c.user_id).in_(people))
+        found |= {account.scope: account for account in map(_account, connection.execute(query))}
+    return found
+
+
 def everyone(connection: Connection) -> list[Account]:
     query = sa.select(accounts).order_by(accounts.c.tenant_id, accounts.c.name)
     return [_account(row) for row in connection.execute(query)]
@@ -79,7 +91,9 @@ def set_active(connection: Connection, email: str, active: bool) -> bool:
 
 
 def _set(connection: Connection, email: str, **values: object) -> bool:
+    """Whatever changes, running servers look at the account's rights again."""
     result = connection.execute(accounts.update().where(accounts.c.email == fold(email)).values(values))
+    revocations.note(connection)
     return result.rowcount == 1
 
 

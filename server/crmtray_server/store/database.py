@@ -2,7 +2,7 @@
 
 Owns connections, transactions and the writer thread. All writes of a process go through one thread, which puts what
 is waiting into one transaction: a durable commit costs as much for fifty writes as for one, and one writer never
-meets itself on a counter row. Knows no tables beyond `meta`.
+meets itself on a counter row. Knows no tables.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import logging
 import queue
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from . import tables
+from . import epoch
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,13 +29,19 @@ Job = Callable[[Connection], Any]
 
 READ_THREADS = 4
 RETRIES = 5
+_committed_at: ContextVar[float | None] = ContextVar("committed_at", default=None)
+
+
+def committed_at() -> float | None:
+    """When the last write that the running task waited for was committed, by `time.perf_counter`."""
+    return _committed_at.get()
 
 
 class StoreUnavailable(Exception):
     """The database cannot be reached or written now; nothing was stored. Try again later."""
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str | URL) -> Engine:
     """An engine for `sqlite:///file` or `postgresql://…`. Makes the folder of a SQLite file."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -78,6 +84,10 @@ class Store:
     def __init__(self, engine: Engine, batch_size: int = 50) -> None:
         self.engine = engine
         self.epoch = ""
+        self.observe: Callable[[int, float], None] | None = None
+        """Told of each commit, on the writer's thread: how many writes shared it, and the seconds it took."""
+        """What pushes carry. A page of changes reads it with its rows: another process may have restored the store."""
+        self._reading = _one_snapshot(engine)
         self._batch_size = batch_size
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
         self._jobs: queue.SimpleQueue[tuple[Job, Future[Any]] | None] = queue.SimpleQueue()
@@ -86,8 +96,10 @@ class Store:
 
     def open(self) -> None:
         """Reads or makes the epoch and starts the writer. Blocking."""
+        beside = epoch.sidecar(self.engine.url)
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
-            self.epoch = _read_epoch(connection)
+            self.epoch, generation = epoch.at_open(connection, beside)
+        epoch.remember(beside, generation)
         self._writer.start()
 
     async def read(self, function: Callable[..., T], *args: Any) -> T:
@@ -98,8 +110,10 @@ class Store:
         """Runs `function(connection, *args)` and commits. Raises StoreUnavailable, or what the function raised."""
         future: Future[Any] = Future()
         self._jobs.put((lambda connection: function(connection, *args), future))
-        result: T = await asyncio.wrap_future(future)
-        return result
+        result, moment = await asyncio.wrap_future(future)
+        _committed_at.set(moment)
+        written: T = result
+        return written
 
     def close(self) -> None:
         """Finishes the writes that wait, then lets go of the database. Blocking."""
@@ -113,7 +127,7 @@ class Store:
 
     def _read(self, function: Callable[..., T], *args: Any) -> T:
         try:
-            with self.engine.connect() as connection, connection.begin():
+            with self._reading.connect() as connection, connection.begin():
                 return function(connection, *args)
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise StoreUnavailable(_reason(error)) from error
@@ -135,8 +149,10 @@ class Store:
     def _commit(self, batch: list[tuple[Job, Future[Any]]]) -> None:
         outcomes: list[tuple[Any, BaseException | None]] = []
         for attempt in range(RETRIES):
+            began = time.perf_counter()
             try:
                 outcomes = self._try_commit([job for job, _ in batch])
+                self._observed(len(batch), time.perf_counter() - began)
                 break
             except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
                 # A deadlock with another node, a restarted database, a locked file: the same jobs once more.
@@ -149,13 +165,18 @@ class Store:
                 log.exception("the store's writer failed")
                 outcomes = [(None, error)] * len(batch)
                 break
+        moment = time.perf_counter()
         for (_, future), (result, problem) in zip(batch, outcomes, strict=True):
             if not future.set_running_or_notify_cancel():
                 continue
             if problem is None:
-                future.set_result(result)
+                future.set_result((result, moment))
             else:
                 future.set_exception(problem)
+
+    def _observed(self, writes: int, seconds: float) -> None:
+        if self.observe is not None:
+            self.observe(writes, seconds)
 
     def _try_commit(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
         outcomes: list[tuple[Any, BaseException | None]] = []
@@ -175,12 +196,11 @@ class Store:
         return outcomes
 
 
-def _read_epoch(connection: Connection) -> str:
-    epoch = connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.key == "epoch")).scalar()
-    if epoch is None:
-        epoch = uuid.uuid4().hex
-        connection.execute(tables.meta.insert().values(key="epoch", value=epoch))
-    return str(epoch)
+def _one_snapshot(engine: Engine) -> Engine:
+    """All statements of a reader see the same commit; with SQLite's WAL they do anyway."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,6 @@ nothing. A global sequence would not do: it becomes visible out of order.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,9 @@ from crmtray.protocol import (
     Priority,
 )
 
-from .tables import changes, deliveries, feeds, notifications
+from .feed_rows import change_of, to_row
+from .feed_rows import from_row as from_row
+from .tables import changes, deliveries, feeds, meta, notifications
 
 ID_CHUNK = 500
 """Values in one IN list; SQLite's own limit was 999 for long."""
@@ -96,7 +97,7 @@ def _add_to(connection: Connection, scope: Scope, items: dict[str, NewItem], now
     head = _lock(connection, scope)
     known = _known_keys(connection, scope, list(items))
     new = [item for key, item in items.items() if key not in known]
-    rows = [_row(item, head + number, now) for number, item in enumerate(new, start=1)]
+    rows = [to_row(item, head + number, now) for number, item in enumerate(new, start=1)]
     if rows:
         connection.execute(notifications.insert(), rows)
         _append(connection, scope, head, [row["id"] for row in rows])
@@ -130,7 +131,7 @@ def _plan_emails(connection: Connection, items: list[NewItem], rows: list[dict[s
 def mark_read(connection: Connection, scope: Scope, ids: Iterable[str], now: datetime) -> Committed:
     """Ids of nobody, of others, or already read make no change."""
     unread = notifications.c.read_at.is_(None)
-    return _update_ids(connection, scope, ids, unread, {"read_at": now, "snoozed_until": None})
+    return update_ids(connection, scope, ids, unread, {"read_at": now, "snoozed_until": None})
 
 
 def mark_all_read(connection: Connection, scope: Scope, now: datetime, up_to: int | None = None) -> Committed:
@@ -140,31 +141,23 @@ def mark_all_read(connection: Connection, scope: Scope, now: datetime, up_to: in
 
 
 def mark_unread(connection: Connection, scope: Scope, ids: Iterable[str]) -> Committed:
-    return _update_ids(connection, scope, ids, notifications.c.read_at.is_not(None), {"read_at": None})
-
-
-def snooze(connection: Connection, scope: Scope, ids: Iterable[str], until: datetime) -> Committed:
-    changed = notifications.c.snoozed_until.is_distinct_from(until)
-    return _update_ids(connection, scope, ids, changed, {"snoozed_until": until})
+    return update_ids(connection, scope, ids, notifications.c.read_at.is_not(None), {"read_at": None})
 
 
 def remove(connection: Connection, scope: Scope, ids: Iterable[str], now: datetime) -> Committed:
-    return _update_ids(connection, scope, ids, sa.true(), {"removed_at": now})
+    return update_ids(connection, scope, ids, sa.true(), {"removed_at": now})
 
 
 def clear(connection: Connection, scope: Scope, now: datetime, up_to: int | None = None) -> Committed:
     return _update(connection, scope, _made_up_to(up_to), {"removed_at": now})
 
 
-def wake(connection: Connection, now: datetime) -> list[Committed]:
-    """Brings back, as unread, every item whose snooze is over."""
-    due = (notifications.c.snoozed_until <= now) & notifications.c.removed_at.is_(None)
-    owners = sa.select(notifications.c.tenant_id, notifications.c.user_id).where(due).distinct()
-    scopes = sorted(Scope(*row) for row in connection.execute(owners))
-    return [_update(connection, scope, due, {"snoozed_until": None, "read_at": None}) for scope in scopes]
+def renumber(connection: Connection, scope: Scope, ids: Iterable[str]) -> Committed:
+    """A change that changes nothing but the items' numbers: what a feed keeps lies above its floor."""
+    return update_ids(connection, scope, ids, sa.true(), {})
 
 
-def _update_ids(
+def update_ids(
     connection: Connection,
     scope: Scope,
     ids: Iterable[str],
@@ -185,7 +178,7 @@ def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool],
     connection.execute(by_id.values({"seq": sa.bindparam("_seq"), **values}), numbered)
     _append(connection, scope, head, [row.id for row in rows])
     made = tuple(
-        _change(dict(row._mapping) | values | {"seq": mark["_seq"]}) for row, mark in zip(rows, numbered, strict=True)
+        change_of(dict(row._mapping) | values | {"seq": mark["_seq"]}) for row, mark in zip(rows, numbered, strict=True)
     )
     return Committed(scope, made, unread_count(connection, scope))
 
@@ -228,15 +221,17 @@ def _known_keys(connection: Connection, scope: Scope, keys: list[str]) -> set[st
 
 
 def changes_since(
-    connection: Connection, scope: Scope, epoch: str, client_epoch: str | None, since: int | None, limit: int
+    connection: Connection, scope: Scope, client_epoch: str | None, since: int | None, limit: int
 ) -> ChangesPage:
-    """What came after `since`, at most `limit` entries; everything kept when the client's cursor means nothing here."""
-    feed = connection.execute(sa.select(feeds.c.head, feeds.c.floor).where(owned_by(feeds, scope))).first()
-    head, floor = (feed.head, feed.floor) if feed else (0, 0)
+    """What came after `since`, at most `limit` entries; everything kept when the client's cursor means nothing here.
+
+    The epoch is read with the rows: another process may have restored the store since this one learned it.
+    """
+    epoch, head, floor = position(connection, scope)
     unread = unread_count(connection, scope)
     if client_epoch != epoch or since is None or not floor <= since <= head:
         rows = connection.execute(kept(scope).order_by(notifications.c.seq).limit(limit + 1)).all()
-        entries = [_change(row._mapping) for row in rows]
+        entries = [change_of(row._mapping) for row in rows]
         return _page(epoch, head, entries, limit, reset=True, unread=unread)
     joined = changes.join(notifications, notifications.c.id == changes.c.notification_id)
     query = (
@@ -246,8 +241,16 @@ def changes_since(
         .order_by(changes.c.seq)
         .limit(limit + 1)
     )
-    entries = [_change(row._mapping, row.change_seq) for row in connection.execute(query)]
+    entries = [change_of(row._mapping, row.change_seq) for row in connection.execute(query)]
     return _page(epoch, head, entries, limit, reset=False, unread=unread)
+
+
+def position(connection: Connection, scope: Scope) -> tuple[str, int, int]:
+    """The store's epoch, the feed's head and its floor."""
+    joined = meta.outerjoin(feeds, owned_by(feeds, scope))
+    query = sa.select(meta.c.value, feeds.c.head, feeds.c.floor).select_from(joined).where(meta.c.key == "epoch")
+    row = connection.execute(query).one()
+    return str(row.value), int(row.head or 0), int(row.floor or 0)
 
 
 def _page(epoch: str, head: int, entries: list[Change], limit: int, *, reset: bool, unread: int) -> ChangesPage:
@@ -318,12 +321,6 @@ def heads(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
     return found
 
 
-def next_wake(connection: Connection) -> datetime | None:
-    query = sa.select(sa.func.min(notifications.c.snoozed_until)).where(notifications.c.removed_at.is_(None))
-    moment: datetime | None = connection.execute(query).scalar()
-    return moment
-
-
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
@@ -337,54 +334,3 @@ def kept(scope: Scope) -> sa.Select[Any]:
 
 def _made_up_to(seq: int | None) -> sa.ColumnElement[bool]:
     return sa.true() if seq is None else notifications.c.first_seq <= seq
-
-
-def _row(item: NewItem, seq: int, now: datetime) -> dict[str, Any]:
-    return {
-        "id": str(uuid.uuid4()),
-        "tenant_id": item.scope.tenant_id,
-        "user_id": item.scope.user_id,
-        "first_seq": seq,
-        "seq": seq,
-        "dedupe_key": item.dedupe_key,
-        "type": item.type,
-        "title": item.title,
-        "message": item.message,
-        "data": item.data,
-        "actions": [action.to_wire() for action in item.actions],
-        "priority": item.priority,
-        "audience": item.audience,
-        "created_at": now,
-        "read_at": None,
-        "snoozed_until": None,
-        "removed_at": None,
-        "silent": item.silent,
-        "reason": item.reason,
-    }
-
-
-def _change(row: Any, seq: int | None = None) -> Change:
-    """An entry shows the item as it is now, not as it was: the newest state is what every device ends with."""
-    number = row["seq"] if seq is None else seq
-    body = None if row["removed_at"] is not None else from_row(row)
-    return Change(number, row["id"], body, new=number == row["first_seq"])
-
-
-def from_row(row: Any) -> Notification:
-    return Notification(
-        id=row["id"],
-        seq=row["seq"],
-        type=row["type"],
-        title=row["title"],
-        message=row["message"],
-        data=row["data"],
-        priority=row["priority"],
-        audience=row["audience"],
-        actions=tuple(NotificationAction.from_wire(action) for action in row["actions"]),
-        read=row["read_at"] is not None,
-        read_at=row["read_at"],
-        created_at=row["created_at"],
-        snoozed_until=row["snoozed_until"],
-        silent=row["silent"],
-        reason=row["reason"],
-    )

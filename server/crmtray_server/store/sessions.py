@@ -17,6 +17,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from crmtray.protocol import Json
+
+from . import revocations
 from .feed import ID_CHUNK, Scope
 from .tables import sessions
 
@@ -25,8 +28,8 @@ LIFETIME = timedelta(days=30)
 GRACE = timedelta(seconds=60)
 
 
-def start(connection: Connection, scope: Scope, now: datetime) -> tuple[str, str]:
-    """A new login: its id and its refresh token."""
+def start(connection: Connection, scope: Scope, now: datetime, person: Json | None = None) -> tuple[str, str]:
+    """A new login: its id and its refresh token. `person`: who it is, for one whom only the CRM's login knows."""
     id, secret = uuid.uuid4().hex, secrets.token_urlsafe(32)
     connection.execute(
         sessions.insert().values(
@@ -36,9 +39,23 @@ def start(connection: Connection, scope: Scope, now: datetime) -> tuple[str, str
             refresh_hash=_hash(secret),
             rotated_at=now,
             expires_at=now + LIFETIME,
+            person=person,
         )
     )
     return id, f"{id}.{secret}"
+
+
+def owner(connection: Connection, token: str) -> tuple[Scope, Json | None] | None:
+    """Whose login a refresh token names, and what was noted about that person. Says nothing about its worth."""
+    id, _, _ = token.partition(".")
+    query = sa.select(sessions.c.tenant_id, sessions.c.user_id, sessions.c.person).where(sessions.c.id == id)
+    row = connection.execute(query).first()
+    return None if row is None else (Scope(row.tenant_id, row.user_id), row.person)
+
+
+def person(connection: Connection, id: str) -> Json | None:
+    noted: Json | None = connection.execute(sa.select(sessions.c.person).where(sessions.c.id == id)).scalar()
+    return noted
 
 
 def rotate(connection: Connection, token: str, now: datetime) -> tuple[Scope, str, str] | None:
@@ -71,11 +88,13 @@ def rotate(connection: Connection, token: str, now: datetime) -> tuple[Scope, st
 
 def revoke(connection: Connection, id: str, now: datetime) -> None:
     connection.execute(sessions.update().where(sessions.c.id == id).values(revoked_at=now))
+    revocations.note(connection)
 
 
 def revoke_all(connection: Connection, scope: Scope, now: datetime) -> None:
     of_user = (sessions.c.tenant_id == scope.tenant_id) & (sessions.c.user_id == scope.user_id)
     connection.execute(sessions.update().where(of_user, sessions.c.revoked_at.is_(None)).values(revoked_at=now))
+    revocations.note(connection)
 
 
 def revoked(connection: Connection, ids: Sequence[str]) -> set[str]:

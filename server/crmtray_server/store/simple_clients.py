@@ -10,30 +10,31 @@ from sqlalchemy.engine import Connection
 
 from crmtray.protocol import Notification
 
-from .feed import Scope, from_row, kept, owned_by, unread_count
+from .feed import Scope, from_row, kept, owned_by, position, unread_count
 from .tables import feeds, notifications
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """Items in the order they were made, the last one's number, and the feed's head and unread count with them."""
+    """Items in the order they were made, the last one's number, and the store's epoch, the feed's head and unread count
+    with them."""
 
     notifications: tuple[Notification, ...]
     last: int
     head: int
     unread_count: int
+    epoch: str
 
 
 def never_sent(connection: Connection, scope: Scope, after: int, limit: int) -> Unsent:
     """Items that no client without a cursor was sent, made by changes past `after`, oldest first."""
-    feed = connection.execute(sa.select(feeds.c.head, feeds.c.simple_sent).where(owned_by(feeds, scope))).first()
-    if feed is None:
-        return Unsent((), after, 0, 0)
-    newer = notifications.c.first_seq > max(after, feed.simple_sent)
+    epoch, head, _ = position(connection, scope)
+    sent = connection.execute(sa.select(feeds.c.simple_sent).where(owned_by(feeds, scope))).scalar() or 0
+    newer = notifications.c.first_seq > max(after, sent)
     rows = connection.execute(kept(scope).where(newer).order_by(notifications.c.first_seq).limit(limit)).all()
     last = rows[-1].first_seq if rows else after
     items = tuple(from_row(row._mapping) for row in rows)
-    return Unsent(items, last, int(feed.head), unread_count(connection, scope))
+    return Unsent(items, last, head, unread_count(connection, scope), epoch)
 
 
 def mark_sent(connection: Connection, scope: Scope, ids: Sequence[str]) -> None:

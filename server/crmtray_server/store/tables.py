@@ -81,6 +81,8 @@ notifications = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("read_at", UtcTime),
     Column("snoozed_until", UtcTime),
+    # When a snooze of it ended: from then on it is kept as long as a new one.
+    Column("woken_at", UtcTime),
     # A removed item stays as a row until clean-up, so that its dedupe key keeps it from coming back.
     Column("removed_at", UtcTime),
     Column("silent", Boolean, nullable=False),
@@ -161,6 +163,8 @@ sessions = Table(
     Column("rotated_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
+    # Who it is, when the CRM's own login said so and there may be no other place to look.
+    Column("person", JSON(none_as_null=True)),
 )
 Index("sessions_of_user", sessions.c.tenant_id, sessions.c.user_id)
 
@@ -242,6 +246,8 @@ mirror_conversations = Table(
     Column("status", String),
     Column("last_message_time", UtcTime),
     Column("last_message_from_customer", Boolean),
+    # When each column was said to be what it is: an older event never overwrites what a newer one said.
+    Column("said", JSON, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
 )
 Index("mirror_conversations_lead", mirror_conversations.c.lead_id)
@@ -254,8 +260,10 @@ mirror_messages = Table(
     Column("from_customer", Boolean, nullable=False),
     Column("body", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
 )
 Index("mirror_messages_conversation", mirror_messages.c.conversation_id, mirror_messages.c.created_at)
+Index("mirror_messages_newest", mirror_messages.c.tenant_id, mirror_messages.c.created_at)
 mirror_leads = Table(
     "mirror_leads",
     metadata,
@@ -274,5 +282,6 @@ mirror_leads = Table(
     Column("created_at", UtcTime),
     Column("converted_at", UtcTime),
     Column("last_contacted_at", UtcTime),
+    Column("said", JSON, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
 )

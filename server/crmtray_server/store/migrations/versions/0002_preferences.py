@@ -13,6 +13,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    op.add_column("notifications", sa.Column("woken_at", UtcTime(), nullable=True))
+    op.add_column("sessions", sa.Column("person", sa.JSON(none_as_null=True), nullable=True))
     op.create_table(
         "deliveries",
         sa.Column("notification_id", sa.String(), nullable=False),
@@ -47,6 +49,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(), nullable=True),
         sa.Column("last_message_time", UtcTime(), nullable=True),
         sa.Column("last_message_from_customer", sa.Boolean(), nullable=True),
+        sa.Column("said", sa.JSON(), nullable=False),
         sa.Column("changed_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
@@ -68,6 +71,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcTime(), nullable=True),
         sa.Column("converted_at", UtcTime(), nullable=True),
         sa.Column("last_contacted_at", UtcTime(), nullable=True),
+        sa.Column("said", sa.JSON(), nullable=False),
         sa.Column("changed_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
@@ -79,9 +83,11 @@ def upgrade() -> None:
         sa.Column("from_customer", sa.Boolean(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("changed_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
     op.create_index("mirror_messages_conversation", "mirror_messages", ["conversation_id", "created_at"], unique=False)
+    op.create_index("mirror_messages_newest", "mirror_messages", ["tenant_id", "created_at"], unique=False)
     op.create_table(
         "notification_settings",
         sa.Column("id", sa.String(), nullable=False),
