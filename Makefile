@@ -27,6 +27,7 @@ check: setup  ## Lint, types, layers
 
 bench: setup  ## Measure, each figure beside a reference of the same run
 	@$(PYTHON) -m tests.bench $(ARGS)
+	@$(PYTHON) -m tests.bench.center
 
 clean:  ## Remove what the other verbs made
 	rm -rf .venv node_modules tests/e2e/js/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

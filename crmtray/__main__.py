@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import importlib
 import importlib.util
 import io
 import logging
-import logging.handlers
 import os
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from . import __version__
 from .failure import Failure
+from .links import is_link, notification_id
 
 if TYPE_CHECKING:
     from .config import ClientConfig
     from .local_server import LocalServer
 
+
+class Commands(TyperGroup):
+    """A link of ours may stand where a command stands: that is how desktops start the program for one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if len(args) == 1 and is_link(args[0]):
+            return OPEN_LINK, self.get_command(ctx, OPEN_LINK), args
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=Commands,
     help="CRM alerts on the desktop: a tray app, and the same in a terminal.",
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -36,9 +47,9 @@ Profile = Annotated[str | None, typer.Option(metavar="NAME", help="A login and a
 Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address to sign in with.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+OPEN_LINK = "open-link"
 DEMO_ROLES = ("seller", "secretary", "ceo")
 NO_DISPLAY = "No hay pantalla: mostrando las alertas en esta terminal (Ctrl+C para salir)."
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when the command fails.")]
@@ -62,17 +73,52 @@ def tray(
         raise typer.Exit
     context.obj = {"server": server, "profile": profile, "log_level": log_level}
     if context.invoked_subcommand is None:
-        _run_tray(_config(context), minimized)
+        _in_sight(lambda: _run_tray(_config(context), minimized))
 
 
-def _run_tray(config: ClientConfig, minimized: bool) -> None:
+@app.command(OPEN_LINK, hidden=True)
+def open_link(context: typer.Context, link: str) -> None:
+    """Open the center at the notification of a link such as crmtray://notification/ID."""
+    _in_sight(lambda: _run_tray(_config(context), minimized=False, notification=notification_id(link)))
+
+
+def _in_sight(start: Callable[[], None]) -> None:
+    """The desktop starts us without a terminal: then what went wrong is said in a window too."""
+    try:
+        start()
+    except (Failure, ValueError) as error:
+        if "--debug" in sys.argv[1:] or sys.stderr.isatty() or not _qt_works():
+            raise
+        print(f"crmtray: {error}", file=sys.stderr, flush=True)
+        from .ui.app import show_failure
+
+        show_failure(error)
+        raise typer.Exit(1) from error
+
+
+def _run_tray(config: ClientConfig, minimized: bool, notification: str | None = None) -> None:
     if not _has_display():
         raise Failure("there is no display for the tray app; use `crmtray listen` to see alerts in a terminal")
     _need_qt()
-    _log_to_file(config)
+    from .crash import catch_faults, write_reports
+    from .log_file import log_to_file
+    from .paths import log_file
+
+    # The tray app has no terminal to complain to.
+    path = log_file(config.profile)
+    log_to_file(path)
+    catch_faults()
+    write_reports(path)
     from .ui.app import run
 
-    raise typer.Exit(run(config, minimized=minimized))
+    try:
+        code = run(config, minimized=minimized, notification=notification)
+    except (Failure, ValueError):
+        raise
+    except Exception:
+        logging.getLogger("crmtray").critical("crmtray ended by a fault", exc_info=True)
+        raise
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -98,8 +144,10 @@ def demo(
 
 def _show_demo(server: LocalServer, config: ClientConfig, duration: float | None, as_json: bool) -> None:
     if not as_json and _qt_works():
+        from .crash import catch_faults
         from .ui.app import run_demo
 
+        catch_faults()
         code = run_demo(server, duration=duration, config=config)
         if code:
             raise typer.Exit(code)
@@ -180,6 +228,33 @@ def list_(
     show_list(config, as_json, unread=True if unread else None, type=kind, search=search)
 
 
+@app.command()
+def doctor(
+    context: typer.Context,
+    server: Server = None,
+    profile: Profile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Check this workstation: server, login, keyring, tray, cache. Status 1 when something is broken."""
+    from .commands import check_up
+
+    config = _config(context, server=server, profile=profile)
+    work = check_up(config, as_json, system_proxy=_system_proxy, no_desktop=_no_desktop())
+    # Neither asyncio.run nor sys.exit: they wait for threads, and one that asks a dead name server may take minutes.
+    good = asyncio.new_event_loop().run_until_complete(work)
+    sys.stdout.flush()
+    os._exit(0 if good else 1)
+
+
+@app.command("desktop-checks", hidden=True)
+def desktop_checks() -> None:
+    """What `crmtray doctor` runs as a process of its own."""
+    from .ui.desktop_checks import print_checks
+
+    print_checks()
+
+
 def _password(from_stdin: bool) -> str:
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else getpass.getpass("Password: ")
     if not password:
@@ -192,33 +267,39 @@ def _password(from_stdin: bool) -> str:
 
 def _config(context: typer.Context, **flags: Any) -> ClientConfig:
     from .config import ConfigError, load
-    from .paths import config_file
+    from .log_file import log_to_stderr
+    from .paths import config_file, policy_file
 
     given = {**context.obj, **{name: value for name, value in flags.items() if value is not None}}
     try:
-        config = load(config_file(), **given)
+        config = load(config_file(), policy=policy_file(), **given)
     except ConfigError as error:
         raise Failure(str(error)) from error
-    logging.basicConfig(level=config.log_level, format=LOG_FORMAT, stream=sys.stderr)
+    log_to_stderr(config.log_level)
+    for sentence in config.overruled:
+        logging.getLogger("crmtray.config").warning(sentence)
     return config
-
-
-def _log_to_file(config: ClientConfig) -> None:
-    """The tray app has no terminal to complain to."""
-    from .paths import log_dir
-
-    with contextlib.suppress(OSError):
-        file = logging.handlers.RotatingFileHandler(
-            log_dir() / "crmtray.log", maxBytes=1_000_000, backupCount=3, encoding="utf-8"
-        )
-        file.setFormatter(logging.Formatter(LOG_FORMAT))
-        logging.getLogger().addHandler(file)
 
 
 def _has_display() -> bool:
     if sys.platform in ("win32", "darwin"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _system_proxy(server: str) -> str | None:
+    try:
+        from .ui.system_proxy import system_proxy
+    except ImportError:
+        return None  # the terminal commands work without Qt
+    return system_proxy(server)
+
+
+def _no_desktop() -> str:
+    """Why there is nothing to look at; empty when there is."""
+    if not _has_display():
+        return "no display"
+    return "PySide6 is not installed" if importlib.util.find_spec("PySide6") is None else ""
 
 
 def _need_qt() -> None:

@@ -1,4 +1,4 @@
-"""Which pending notifications become a toast on this desktop, and which not, with the reason.
+"""Which pending notifications become a toast on this desktop, and which not, with the reason; which are told again.
 
 Pure: the clock and the moments of recent toasts are arguments. Preferences (kinds, quiet hours, work days) are the
 server's to decide and arrive as `silent`; here is only what this desktop alone can know.
@@ -15,8 +15,12 @@ from typing import Literal
 from .protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Notification
 
 MAX_AGE = timedelta(minutes=10)
+ABSENCE_MAX_AGE = timedelta(days=7)
+"""What came while the machine slept, or while nobody was to be disturbed, is told in one sentence, however long ago."""
 BURST = 3
 BURST_WINDOW = timedelta(seconds=10)
+MOST_ON_SCREEN = 3
+MOST_REPEATS = 3
 
 _KIND_WORDS: tuple[tuple[str, str, str], ...] = (
     (HOT_LEAD, "lead caliente", "leads calientes"),
@@ -48,20 +52,39 @@ def decide(
     now: datetime,
     catching_up: bool,
     recent: Sequence[datetime],
-    quiet: bool = False,
+    room: int = MOST_ON_SCREEN,
+    summed_up: Sequence[Notification] = (),
 ) -> Decision:
-    """More than three after an absence, or within ten seconds, fold into one summary."""
-    reasons = {item.id: reason for item in pending if (reason := why_not(item, now=now, quiet=quiet))}
-    wanted = tuple(item for item in pending if item.id not in reasons)
-    if not wanted:
-        return Decision([], reasons)
-    lately = 0 if catching_up else sum(1 for moment in recent if now - moment < BURST_WINDOW)
-    if len(wanted) > 1 and len(wanted) + lately > BURST:
-        return Decision([Toast("summary", wanted)], reasons)
-    return Decision([Toast("single", (item,)) for item in wanted], reasons)
+    """What came in an absence, or faster than one can read, is one summary.
+
+    `room`: how many more fit on the screen. `summed_up`: of the summary that is on it: another one takes its place.
+    """
+    max_age = ABSENCE_MAX_AGE if catching_up else MAX_AGE
+    reasons = {item.id: reason for item in pending if (reason := why_not(item, now=now, max_age=max_age))}
+    wanted = [item for item in pending if item.id not in reasons]
+    alone = _alone(wanted, now, catching_up, recent, room)
+    toasts = [Toast("single", (item,)) for item in wanted if item.id in alone]
+    folded = [item for item in wanted if item.id not in alone]
+    if folded:
+        toasts.append(Toast("summary", (*summed_up, *folded)))
+    return Decision(toasts, reasons)
 
 
-def why_not(item: Notification, *, now: datetime, quiet: bool) -> str | None:
+def _alone(
+    wanted: Sequence[Notification], now: datetime, catching_up: bool, recent: Sequence[datetime], room: int
+) -> set[str]:
+    """Who gets a toast of its own."""
+    if catching_up:
+        return {item.id for item in wanted} if len(wanted) == 1 and room > 0 else set()
+    lately = sum(1 for moment in recent if now - moment < BURST_WINDOW)
+    if len(wanted) + lately > BURST:
+        return set()
+    # A stable sort: among equals the oldest first.
+    by_urgency = sorted(wanted, key=lambda item: item.priority != "urgent")
+    return {item.id for item in by_urgency[: max(room, 0)]}
+
+
+def why_not(item: Notification, *, now: datetime, max_age: timedelta = MAX_AGE) -> str | None:
     """The reason for no toast, None when there is to be one."""
     if item.silent:
         return item.reason or "silent"
@@ -69,9 +92,27 @@ def why_not(item: Notification, *, now: datetime, quiet: bool) -> str | None:
         return "read"
     if item.snoozed_until is not None and item.snoozed_until > now:
         return "snoozed"
-    if now - (item.snoozed_until or item.created_at) > MAX_AGE:
-        return "too_old"
-    return "quiet" if quiet else None
+    return "too_old" if now - (item.snoozed_until or item.created_at) > max_age else None
+
+
+def waits(item: Notification, now: datetime) -> bool:
+    """Whether it is still something to do: what a toast on the screen is for."""
+    return not item.read and (item.snoozed_until is None or item.snoozed_until <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How often an urgent item was told again, and when it was told last."""
+
+    last: datetime
+    again: int = 0
+
+    def due(self, now: datetime, every: timedelta) -> bool:
+        return not self.over and now - self.last >= every
+
+    @property
+    def over(self) -> bool:
+        return self.again >= MOST_REPEATS
 
 
 def summary_text(notifications: Sequence[Notification]) -> str:

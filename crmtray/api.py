@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,11 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from .credentials import Tokens
+from .identity import user_agent
+from .network import Network, fault
+from .preferences import Preferences
 from .protocol import (
+    CRM_LOGIN_FAILED,
     FORBIDDEN,
     INVALID_CREDENTIALS,
     INVALID_REQUEST,
@@ -49,6 +52,9 @@ _SENTENCES: Mapping[str, str] = {
     FORBIDDEN: "No hay permiso para hacer esto.",
     INVALID_REQUEST: "El servidor no aceptó los datos; hay que revisarlos.",
     INVALID_TOKEN: "La sesión terminó; hay que volver a entrar.",
+    CRM_LOGIN_FAILED: (
+        "El CRM aceptó la contraseña, pero crmtray no entiende su respuesta; avisa a quien lo administra."
+    ),
 }
 
 
@@ -91,6 +97,7 @@ class Api:
         renewed: Renewed | None = None,
         reload: Reload | None = None,
         ended: Ended | None = None,
+        network: Network | None = None,
     ) -> None:
         """`renewed` stores a new pair before it is used; `reload` tells the pair that is stored now; `ended` is
         called when the server no longer accepts this login."""
@@ -99,8 +106,10 @@ class Api:
         self._renewed = renewed
         self._reload = reload
         self._ended = ended
+        self._network = network or Network()
         self._renewing: asyncio.Task[None] | None = None
         self._http: aiohttp.ClientSession | None = None
+        self._proxy: str | None = None
 
     async def close(self) -> None:
         if self._renewing is not None:
@@ -128,6 +137,17 @@ class Api:
     async def sellers(self) -> list[Seller]:
         answer = await self.request("GET", "/sellers")
         return _parsed(_sellers, answer)
+
+    async def settings(self) -> Preferences:
+        return _parsed(Preferences.from_wire, await self.request("GET", "/notifications/settings"))
+
+    async def save_settings(self, changes: Json) -> Preferences:
+        """Changes these fields and no other; what counts from now on."""
+        return _parsed(Preferences.from_wire, await self.request("PATCH", "/notifications/settings", body=changes))
+
+    async def explain(self, id: str) -> Json:
+        """Why this item was told: `rule`, `decision`, `deliveries`, as docs/preferences.md has them."""
+        return _parsed(dict, await self.request("GET", item_path(id, "explain")))
 
     async def request(
         self,
@@ -203,23 +223,28 @@ class Api:
         op_id: str = "",
         signed: bool = True,
     ) -> Any:
-        headers = {PROTOCOL_HEADER: str(PROTOCOL), "Accept": "application/json"}
+        headers = {PROTOCOL_HEADER: str(PROTOCOL), "Accept": "application/json", "User-Agent": user_agent()}
         if signed and self.tokens is not None:
             headers["Authorization"] = f"Bearer {self.tokens.access_token}"
         if op_id:
             headers["Idempotency-Key"] = op_id
         try:
             # A redirect is refused: it could carry the token to another host.
-            async with self._session().request(
+            session = await self._session()
+            async with session.request(
                 method, self.server + path, json=body, params=query, headers=headers, allow_redirects=False
             ) as response:
                 return _answer(response, await _bounded(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise no_answer(self.server, error) from error
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+    async def _session(self) -> aiohttp.ClientSession:
+        """Another one when the way to the server has changed: a laptop that left the office."""
+        proxy = self._network.proxy(self.server)
+        if self._http is None or proxy != self._proxy:
+            old, self._proxy, self._http = self._http, proxy, self._network.session(self.server, TIMEOUT)
+            if old is not None:
+                await old.close()
         return self._http
 
 
@@ -232,9 +257,8 @@ def no_answer(server: str, error: BaseException) -> ApiError:
     """The sentence for a server that could not be talked to."""
     host = urlsplit(server).hostname or server
     detail = f"{server}: {str(error) or type(error).__name__}"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-        message = f"El certificado de seguridad de {host} no es válido; hay que avisar a quien administra el servidor."
-        return ApiError("certificate", message, status=0, permanent=False, detail=detail)
+    if (known := fault(server, error)) is not None:
+        return ApiError(*known, status=0, permanent=False, detail=detail)
     message = f"No se pudo conectar con {host}; hay que revisar la conexión y la dirección del servidor."
     return ApiError("unreachable", message, status=0, permanent=False, detail=detail)
 

@@ -11,16 +11,16 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlite_utils import Database
 
 from .cache_file import claim as claim_file
-from .cache_file import open_database
-from .cache_rows import ROW, alert, fts_query, notification, truth
+from .cache_file import open_database, remove_set_aside
+from .cache_rows import ROW, Applied, alert, as_shown, notification, truth
+from .cache_views import EVERYTHING, SNOOZED, VISIBLE, Counts, Narrowing, count_query, counted, page_query
 from .intents import IntentKind, PendingAction, Shown, from_micros, overlay, to_micros
 from .protocol import Change, ChangesPage, Json, Notification
 
@@ -30,17 +30,6 @@ TOAST_MAX_AGE = timedelta(minutes=10)
 CLOCKS_DIFFER = 60_000_000
 """Microseconds that a live change may be old; more is a clock that is wrong."""
 _SHOWN = "read, read_at, snoozed_until, hidden"
-_VISIBLE = "hidden = 0 AND (snoozed_until IS NULL OR snoozed_until <= :now)"
-
-
-@dataclass(slots=True)
-class Applied:
-    """What a page of changes did here."""
-
-    arrived: list[Notification] = field(default_factory=list)
-    changed: set[str] = field(default_factory=set)
-    removed: set[str] = field(default_factory=set)
-    reset: bool = False
 
 
 class Cache:
@@ -83,6 +72,25 @@ class Cache:
     def owner(self, value: tuple[str, str]) -> None:
         self._set_meta("owner", list(value))
 
+    @property
+    def preferences(self) -> Json | None:
+        """What the server said last of the person's preferences, as it came."""
+        stored = self._meta("preferences")
+        return stored if isinstance(stored, dict) else None
+
+    @preferences.setter
+    def preferences(self, value: Json) -> None:
+        self._set_meta("preferences", value)
+
+    @property
+    def do_not_disturb(self) -> list[str | None] | None:
+        """Until when the person is not to be disturbed, and what the configuration said when they chose."""
+        return cast("list[str | None] | None", self._meta("do_not_disturb"))
+
+    @do_not_disturb.setter
+    def do_not_disturb(self, value: list[str | None]) -> None:
+        self._set_meta("do_not_disturb", value)
+
     def wipe(self) -> None:
         """Forgets everything, on the disk too."""
         with self._db.atomic():
@@ -92,6 +100,7 @@ class Cache:
         # Deleted rows stay readable in free pages and in the journal until these two.
         self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        remove_set_aside(self._db)
 
     # --- the server's truth -------------------------------------------------------------------------------------
 
@@ -107,7 +116,7 @@ class Cache:
             since = self._begin(page)
             applied = Applied(reset=page.reset)
             filling = self._meta("filling") is not None
-            fresh: dict[str, None] = {}
+            fresh: dict[str, Notification] = {}
             for change in page.changes:
                 if page.reset or change.seq > since:
                     self._take(change, applied, fresh, filling, to_micros(now), live)
@@ -116,7 +125,8 @@ class Cache:
             seq = page.seq if page.reset else max(page.seq, since)
             self._set_meta("cursor", [page.epoch, seq])
             self._confirm(seq, applied, to_micros(now))
-            applied.arrived = [item for id in fresh if (item := self.get(id)) is not None]
+            shown = [(item, self._shown(id)) for id, item in fresh.items()]
+            applied.arrived = [as_shown(item, looks) for item, looks in shown if looks is not None and not looks.hidden]
         return applied
 
     def _begin(self, page: ChangesPage) -> int:
@@ -130,7 +140,7 @@ class Cache:
         return cursor[1]
 
     def _take(
-        self, change: Change, applied: Applied, fresh: dict[str, None], filling: bool, now: int, live: bool
+        self, change: Change, applied: Applied, fresh: dict[str, Notification], filling: bool, now: int, live: bool
     ) -> None:
         if change.notification is None:
             if self._db.execute("DELETE FROM items WHERE id = ?", [change.id]).rowcount:
@@ -138,7 +148,7 @@ class Cache:
             applied.changed.discard(change.id)
             fresh.pop(change.id, None)
             return
-        before = self._shown(change.id)
+        before, was_silent = self._shown(change.id), not filling and self._is_silent(change.id)
         made = to_micros(change.notification.created_at)
         # A clock that is an hour off must not make every alert too old to be shown.
         alert_at = now if live and now - made > CLOCKS_DIFFER else made
@@ -146,8 +156,8 @@ class Cache:
         self._refresh("id = :id", {"id": change.id}, now)
         applied.changed.add(change.id)
         applied.removed.discard(change.id)
-        if before is None or self._woke(change.id, before, now):
-            fresh[change.id] = None
+        if before is None or self._woke(change.id, before, now) or (was_silent and self._sounds(change.id)):
+            fresh[change.id] = change.notification
 
     def _put(self, seq: int, item: Notification, toast: str, alert_at: int) -> None:
         row = truth(item) | {
@@ -176,6 +186,14 @@ class Cache:
         )
         return True
 
+    def _sounds(self, id: str) -> bool:
+        """Silent when this device's own clock brought it back, and loud by what the server decided just then."""
+        query = "UPDATE items SET toast = 'pending' WHERE id = ? AND silent = 0 AND read = 0 AND hidden = 0"
+        return bool(self._db.execute(f"{query} AND snoozed_until IS NULL", [id]).rowcount)
+
+    def _is_silent(self, id: str) -> bool:
+        return self._db.execute("SELECT 1 FROM items WHERE id = ? AND silent = 1", [id]).fetchone() is not None
+
     def _sweep(self, applied: Applied) -> None:
         gone = [row[0] for row in self._db.execute("SELECT id FROM items WHERE stale = 1")]
         self._db.execute("DELETE FROM items WHERE stale = 1")
@@ -192,30 +210,24 @@ class Cache:
 
     def page(
         self,
+        narrowing: Narrowing = EVERYTHING,
         *,
         before: tuple[datetime, str] | None = None,
         limit: int = 100,
-        unread: bool | None = None,
-        type: str | None = None,
-        search: str | None = None,
         now: datetime | None = None,
     ) -> list[Notification]:
-        """Newest first by (created_at, id); go on with the last one's. Snoozed and removed ones are not there."""
-        where = [_VISIBLE]
-        args: dict[str, Any] = {"now": _micros_or_now(now), "limit": limit}
-        if before is not None:
-            where.append("(created_at, id) < (:before_at, :before_id)")
-            args |= {"before_at": to_micros(before[0]), "before_id": before[1]}
-        if unread is not None:
-            where.append("read = 0" if unread else "read = 1")
-        if type is not None:
-            where.append("type = :type")
-            args["type"] = type
-        if search is not None and search.split():
-            where.append("key IN (SELECT rowid FROM items_fts WHERE items_fts MATCH :search)")
-            args["search"] = fts_query(search)
-        order = "ORDER BY created_at DESC, id DESC LIMIT :limit"
-        return self._select(f"WHERE {' AND '.join(where)} {order}", args)
+        """Newest first by (created_at, id); go on with the last one's. Removed ones are not there, snoozed ones only
+        when they are asked for. A search ends after its newest hits."""
+        after = None if before is None else (to_micros(before[0]), before[1])
+        return self._select(*page_query(narrowing, after, limit, _micros_or_now(now)))
+
+    def counts(self, narrowing: Narrowing, *, now: datetime | None = None) -> Counts:
+        moment = _micros_or_now(now)
+        query, args = count_query(narrowing, moment)
+        table = self._db.execute(query, args).fetchall()
+        asleep = f"SELECT count(*) FROM items INDEXED BY items_snoozed WHERE {SNOOZED}"
+        snoozed = self._db.execute(asleep, {"now": moment}).fetchone()[0]
+        return counted(narrowing, table, unread=self.unread_count(now=now), snoozed=int(snoozed))
 
     def get(self, id: str) -> Notification | None:
         """None too when it was removed here and the server does not know yet."""
@@ -223,7 +235,7 @@ class Cache:
         return found[0] if found else None
 
     def unread_count(self, *, now: datetime | None = None) -> int:
-        query = f"SELECT count(*) FROM items WHERE read = 0 AND {_VISIBLE}"
+        query = f"SELECT count(*) FROM items INDEXED BY items_unread WHERE read = 0 AND {VISIBLE}"
         return int(self._db.execute(query, {"now": _micros_or_now(now)}).fetchone()[0])
 
     def next_wake(self) -> datetime | None:
@@ -269,7 +281,7 @@ class Cache:
         covered = dict(args or {})
         if notification_id is None:
             epoch, seq = self.cursor or ("", 0)
-            covered |= {"epoch": epoch, "up_to_seq": seq}
+            covered = {"epoch": epoch, "up_to_seq": seq} | covered
         intent = PendingAction(str(uuid.uuid4()), kind, notification_id, covered, now)
         row = [intent.op_id, kind, notification_id, json.dumps(covered), to_micros(now)]
         with self._db.atomic():
@@ -285,6 +297,11 @@ class Cache:
     def outbox_rows(self) -> list[PendingAction]:
         """Not yet accepted by the server, in the order in which they were made."""
         return self._intents("sent = 0")
+
+    def pending_ids(self) -> set[str]:
+        """The items that something is still to be sent of."""
+        query = "SELECT DISTINCT notification_id FROM outbox WHERE sent = 0 AND notification_id IS NOT NULL"
+        return {row[0] for row in self._db.execute(query)}
 
     def pending_actions(self, id: str) -> list[PendingAction]:
         return self._intents("sent = 0 AND notification_id = ?", [id])
@@ -302,6 +319,11 @@ class Cache:
             if seq is not None and cursor is not None and cursor[1] >= seq:
                 return self._forget([op_id], to_micros(now))
         return set()
+
+    def covered(self, ids: Iterable[str], seq: int) -> set[str]:
+        """Those that were made by change `seq` or an earlier one, as "all of them" up to there would cover."""
+        query = "SELECT 1 FROM items WHERE id = ? AND first_seq <= ?"
+        return {id for id in ids if self._db.execute(query, [id, seq]).fetchone() is not None}
 
     def sent_ids(self) -> list[str]:
         return [row[0] for row in self._db.execute("SELECT op_id FROM outbox WHERE sent = 1")]

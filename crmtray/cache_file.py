@@ -6,6 +6,7 @@ not know what the rows mean; `cache` does.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database, Migrations
+
+from .cache_rows import search_words
+from .protocol import Notification
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +87,54 @@ def tables_of_the_first_release(db: Database) -> None:
     db.executescript(SCHEMA)
 
 
+BEFORE_WORDS = (
+    "ALTER TABLE items ADD COLUMN priority TEXT NOT NULL DEFAULT 'medium'",
+    "ALTER TABLE items ADD COLUMN words TEXT NOT NULL DEFAULT ''",
+    "DROP TRIGGER items_added",
+    "DROP TRIGGER items_removed",
+    "DROP TRIGGER items_reworded",
+    "DROP TABLE items_fts",
+    "DROP INDEX items_newest",
+)
+AFTER_WORDS = (
+    # Filters and their counts are answered from an index alone.
+    "CREATE INDEX items_newest ON items (created_at DESC, id DESC, type, priority, read, snoozed_until)"
+    " WHERE hidden = 0",
+    "CREATE INDEX items_counted ON items (type, priority, read, snoozed_until) WHERE hidden = 0",
+    """CREATE VIRTUAL TABLE items_fts USING fts5(
+      title, message, words, content='items', content_rowid='key', tokenize='unicode61 remove_diacritics 2',
+      prefix='1 2 3')""",
+    "INSERT INTO items_fts (items_fts) VALUES ('rebuild')",
+    """CREATE TRIGGER items_added AFTER INSERT ON items BEGIN
+      INSERT INTO items_fts (rowid, title, message, words) VALUES (new.key, new.title, new.message, new.words);
+    END""",
+    """CREATE TRIGGER items_removed AFTER DELETE ON items BEGIN
+      INSERT INTO items_fts (items_fts, rowid, title, message, words)
+        VALUES ('delete', old.key, old.title, old.message, old.words);
+    END""",
+    """CREATE TRIGGER items_reworded AFTER UPDATE OF title, message, words ON items
+    WHEN old.title <> new.title OR old.message <> new.message OR old.words <> new.words BEGIN
+      INSERT INTO items_fts (items_fts, rowid, title, message, words)
+        VALUES ('delete', old.key, old.title, old.message, old.words);
+      INSERT INTO items_fts (rowid, title, message, words) VALUES (new.key, new.title, new.message, new.words);
+    END""",
+)
+
+
+@migrations()
+def words_and_priorities(db: Database) -> None:
+    """Search finds what the details say, and rows can be narrowed by priority."""
+    for statement in BEFORE_WORDS:
+        db.execute(statement)
+    rows = [(row[0], json.loads(row[1])) for row in db.execute("SELECT key, body FROM items")]
+    db.conn.executemany(
+        "UPDATE items SET priority = ?, words = ? WHERE key = ?",
+        [(body["priority"], search_words(Notification.from_wire(body)), key) for key, body in rows],
+    )
+    for statement in AFTER_WORDS:
+        db.execute(statement)
+
+
 class _Damaged(Exception):
     """The file is not a sound database of ours."""
 
@@ -110,6 +162,14 @@ def set_aside(path: Path, now: datetime) -> Path:
         if part.exists():
             part.replace(aside.with_name(aside.name + suffix))
     return aside
+
+
+def remove_set_aside(db: Database) -> None:
+    """Damaged files hold what the sound one held: who signs out takes them along."""
+    [[_, _, name], *_] = db.execute("PRAGMA database_list").fetchall()
+    path = Path(name)
+    for left in path.parent.glob(f"{path.name}.corrupt-*") if name else ():
+        left.unlink(missing_ok=True)
 
 
 def claim(path: Path) -> int | None:
@@ -162,6 +222,8 @@ def _connect(name: str) -> Database:
 def _prepare(connection: sqlite3.Connection) -> Database:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    # What is deleted, or written over, must not stay readable in the file.
+    connection.execute("PRAGMA secure_delete = ON").fetchall()
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise _Damaged(verdict)
@@ -172,7 +234,7 @@ def _prepare(connection: sqlite3.Connection) -> Database:
 
 
 def _refuse_newer(db: Database) -> None:
-    known = {"tables_of_the_first_release"}
+    known = {"tables_of_the_first_release", "words_and_priorities"}
     newer = {migration.name for migration in migrations.applied(db)} - known
     if newer:
         raise _Damaged(f"written by a newer version: {', '.join(sorted(newer))}")
@@ -182,7 +244,7 @@ def _salvage_outbox(aside: Path, db: Database) -> None:
     """What the person did while offline is the only thing here that the server does not have too."""
     columns = "op_id, kind, notification_id, args, queued_at, attempts"
     try:
-        rows = _read_only(aside, f"SELECT {columns} FROM outbox WHERE sent = 0 ORDER BY n")
+        rows = read_only(aside, f"SELECT {columns} FROM outbox WHERE sent = 0 ORDER BY n")
     except sqlite3.Error:
         log.warning("the actions that were not sent yet could not be read from the damaged cache")
         return
@@ -190,7 +252,7 @@ def _salvage_outbox(aside: Path, db: Database) -> None:
         db.conn.executemany(f"INSERT OR IGNORE INTO outbox ({columns}) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _read_only(path: Path, query: str) -> list[tuple[Any, ...]]:
+def read_only(path: Path, query: str) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
         return connection.execute(query).fetchall()

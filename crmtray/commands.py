@@ -7,26 +7,33 @@ what the person can mend.
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from . import checks, doctor, launch
 from .cache import Cache
+from .cache_views import Narrowing
 from .config import ClientConfig
 from .credentials import Credentials, KeyringUnavailable
 from .failure import Failure
 from .local_server import LocalServer
+from .network import Network, SystemProxy
 from .paths import cache_file
+from .protocol import Notification
 from .session import LoginFailed, Session
 from .terminal import JsonOutput, Lines, Output, TextOutput, View, print_list, signed_in_line, watch
 
 
-def show_list(config: ClientConfig, as_json: bool, **narrowed: Any) -> None:
+def show_list(
+    config: ClientConfig, as_json: bool, *, unread: bool | None, type: str | None, search: str | None
+) -> None:
     cache = open_cache(config, claim=False)
+    kinds = frozenset({type} if type is not None else ())
     try:
-        items = _all_pages(cache, **narrowed)
+        items = _all_pages(cache, Narrowing(unread, search or "", kinds))
     finally:
         cache.close()
     print_list(items, as_json=as_json, stream=Lines(sys.stdout))
@@ -85,6 +92,21 @@ async def listen_to(config: ClientConfig, email: str | None, password: str | Non
         cache.close()
 
 
+async def check_up(config: ClientConfig, as_json: bool, *, system_proxy: SystemProxy, no_desktop: str) -> bool:
+    """Prints what `doctor` found. `no_desktop`: why there is none to look at. True: nothing is broken."""
+    found = await doctor.examine(
+        config,
+        network=Network(config, system_proxy),
+        credentials=Credentials(config.profile, time_limit=doctor.KEYRING_SECONDS),
+        desktop=lambda: doctor.desktop_by(launch.command("desktop-checks"), no_desktop),
+    )
+    if as_json:
+        print(json.dumps(checks.to_json(found), ensure_ascii=False))
+    else:
+        print("\n".join(checks.lines(found)))
+    return checks.passed(found)
+
+
 async def demo_in_terminal(
     server: LocalServer, config: ClientConfig, duration: float | None, as_json: bool
 ) -> str | None:
@@ -133,11 +155,11 @@ def open_cache(config: ClientConfig, *, claim: bool = True) -> Cache:
         raise Failure(f"the cache {path} cannot be opened: {error}") from error
 
 
-def _all_pages(cache: Cache, **narrowed: Any) -> list[Any]:
-    items = page = cache.page(**narrowed)
+def _all_pages(cache: Cache, narrowing: Narrowing) -> list[Notification]:
+    items = page = cache.page(narrowing)
     while page:
         last = page[-1]
-        page = cache.page(before=(last.created_at, last.id), **narrowed)
+        page = cache.page(narrowing, before=(last.created_at, last.id))
         items = items + page
     return items
 

@@ -8,15 +8,14 @@ the loop's executor would keep the process from ending.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .protocol import User
+from .threads import in_daemon_thread
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +35,10 @@ _LOCKED = "El llavero del sistema no responde; hay que desbloquearlo para guarda
 class KeyringUnavailable(Exception):
     """No keyring can be used; `message` is a sentence in Spanish, `detail` one for logs and terminals."""
 
-    def __init__(self, message: str, detail: str) -> None:
+    def __init__(self, message: str, detail: str, *, locked: bool = False) -> None:
+        """`locked`: there is one, and it does not answer now."""
         super().__init__(message)
-        self.message, self.detail = message, detail
+        self.message, self.detail, self.locked = message, detail, locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class Credentials:
     async def check(self) -> None:
         """Raises KeyringUnavailable when a login could not be kept."""
         await self._in_keyring(lambda backend: backend.get_password(SERVICE, f"{self._profile}@check"))
+
+    async def backend(self) -> str:
+        """The name of the keyring that answers. Raises KeyringUnavailable."""
+        name: str = await self._in_keyring(lambda backend: _answering(backend, f"{self._profile}@check"))
+        return name
 
     async def load(self, server: str) -> Tokens | None:
         """The stored login; without a usable keyring what this process holds."""
@@ -142,9 +147,9 @@ class Credentials:
     async def _in_keyring(self, work: Callable[[Any], Any]) -> Any:
         try:
             async with asyncio.timeout(self._time_limit):
-                return await _in_daemon_thread(lambda: _with_backend(work))
+                return await in_daemon_thread(lambda: _with_backend(work), "keyring")
         except TimeoutError:
-            raise KeyringUnavailable(_LOCKED, "the system keyring does not answer; unlock it") from None
+            raise KeyringUnavailable(_LOCKED, "the system keyring does not answer; unlock it", locked=True) from None
 
 
 def _parse(text: str) -> Tokens | None:
@@ -163,7 +168,7 @@ def _with_backend(work: Callable[[Any], Any]) -> Any:
     try:
         return work(backend)
     except keyring.errors.KeyringLocked as error:
-        raise KeyringUnavailable(_LOCKED, f"the system keyring is locked: {error}") from error
+        raise KeyringUnavailable(_LOCKED, f"the system keyring is locked: {error}", locked=True) from error
     except Exception as error:  # each backend raises its own system's errors
         raise KeyringUnavailable(_NO_KEYRING, f"the system keyring failed: {error!r}") from error
 
@@ -177,30 +182,10 @@ def encrypted_backend(backend: Any) -> Any:
     raise KeyringUnavailable(_NO_KEYRING, f"no encrypted system keyring is available (found: {_module(backend)})")
 
 
+def _answering(backend: Any, name: str) -> str:
+    backend.get_password(SERVICE, name)
+    return _module(backend).removeprefix("keyring.backends.")
+
+
 def _module(backend: Any) -> str:
     return str(type(backend).__module__)
-
-
-async def _in_daemon_thread(work: Callable[[], Any]) -> Any:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Any] = loop.create_future()
-
-    def deliver(value: Any, error: BaseException | None) -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(value)
-        else:
-            answer.set_exception(error)
-
-    def run() -> None:
-        value, failure = None, None
-        try:
-            value = work()
-        except BaseException as error:
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(deliver, value, failure)
-
-    threading.Thread(target=run, name="keyring", daemon=True).start()
-    return await answer

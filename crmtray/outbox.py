@@ -74,8 +74,9 @@ class Outbox:
         """All this device has seen; what arrives later stays unread."""
         return self._queue("read_all")
 
-    def clear_all(self) -> str:
-        return self._queue("clear_all")
+    def clear_all(self, up_to: tuple[str, int] | None = None) -> str:
+        """All this device had seen at the cursor `up_to`; at the present one without it."""
+        return self._queue("clear_all", None, None if up_to is None else {"epoch": up_to[0], "up_to_seq": up_to[1]})
 
     def _queue(self, kind: IntentKind, id: str | None = None, args: Json | None = None) -> str:
         if id is None and self._cache.cursor is None:

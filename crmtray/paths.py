@@ -5,6 +5,8 @@ The only module that knows the places. Folders are made 0700: other accounts of 
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -34,8 +36,49 @@ def config_file() -> Path:
     return platformdirs.user_config_path(APP, appauthor=False) / "config.toml"
 
 
-def log_dir() -> Path:
-    return _folder(platformdirs.user_log_path(APP, appauthor=False))
+def policy_file() -> Path:
+    """The administrator's, for everybody on this machine."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / APP / "policy.toml"
+    if sys.platform == "darwin":
+        return Path("/Library/Application Support") / APP / "policy.toml"
+    return Path("/etc") / APP / "policy.toml"
+
+
+def instance_socket(profile: str) -> str:
+    """Where a running tray app of this profile listens for a second start. Goes with the cache, as its lock does.
+
+    A name of fixed length: the path of a socket may have some hundred bytes. On Windows it is the name of a pipe,
+    and pipes of all accounts have one folder: the data folder in the digest keeps them apart.
+    """
+    folder = data_dir(profile)
+    name = f"{APP}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if sys.platform == "win32":
+        return name
+    return str((Path(runtime) if os.path.isabs(runtime) else folder) / name)
+
+
+def user_config_dir() -> Path:
+    """Of all programs, not only of this one (Linux desktops)."""
+    return platformdirs.user_config_path()
+
+
+def applications_dir() -> Path:
+    """Where the person's own programs are told to the desktop (Linux desktops)."""
+    return platformdirs.user_data_path() / "applications"
+
+
+def system_applications_dirs() -> list[Path]:
+    """Where packages put theirs (Linux desktops)."""
+    folders = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    return [Path(folder) / "applications" for folder in folders.split(":") if folder]
+
+
+def log_file(profile: str) -> Path:
+    """One for each profile: two programs cannot take turns in one that is rotated."""
+    name = f"{APP}.log" if profile == "default" else f"{APP}-{profile}.log"
+    return _folder(platformdirs.user_log_path(APP, appauthor=False)) / name
 
 
 def resource(name: str) -> Path:

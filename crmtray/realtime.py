@@ -21,6 +21,8 @@ import aiohttp
 import engineio
 import socketio
 
+from . import identity
+from .network import Network
 from .protocol import (
     ACK_NOTIFICATIONS,
     INVALID_TOKEN,
@@ -99,8 +101,11 @@ class Hooks:
 class Realtime:
     """Keeps one connection. `run` ends only by being cancelled."""
 
-    def __init__(self, server: str, hooks: Hooks, *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, server: str, hooks: Hooks, *, backoff: Backoff | None = None, network: Network | None = None
+    ) -> None:
         parts = urlsplit(server)
+        self._server, self._network = server, network or Network()
         self._url = f"{parts.scheme}://{parts.netloc}"
         self._path = f"{parts.path}/socket.io"
         self._hooks = hooks
@@ -157,7 +162,7 @@ class Realtime:
         return reason, time.monotonic() - began, None
 
     async def _connection(self) -> str:
-        async with aiohttp.ClientSession() as http:
+        async with self._network.session(self._server) as http:
             connection = _Connection(http, self._hooks)
             self._current = connection
             try:
@@ -227,7 +232,7 @@ class _Connection:
         try:
             await self.sio.connect(
                 url,
-                auth=lambda: {"token": self._hooks.token(), "protocol": PROTOCOL},
+                auth=self._introduction,
                 transports=["websocket"],
                 socketio_path=path,
                 wait_timeout=CONNECT_LIMIT,
@@ -237,6 +242,10 @@ class _Connection:
                 raise Refused(self._refusal) from None
             raise
         await self._subscribe()
+
+    def _introduction(self) -> Json:
+        who = {"client": identity.client(), "device": identity.device()}
+        return {"token": self._hooks.token(), "protocol": PROTOCOL} | who
 
     async def _subscribe(self) -> None:
         cursor = self._hooks.cursor()

@@ -14,11 +14,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from .addresses import BadServer, normalise_server
 from .api import Api, ApiError, Seller
 from .cache import Cache
-from .config import BadServer, ClientConfig, normalise_server
+from .config import ClientConfig
 from .credentials import Credentials, Tokens
+from .network import Network
 from .outbox import Outbox
+from .preferences import Preferences
 from .protocol import INVALID_TOKEN, Json, Notification, User
 from .realtime import Hooks, Realtime
 from .sync import ConnectionState, Reports, Sync
@@ -74,6 +77,7 @@ class Session:
         *,
         cache: Cache,
         credentials: Credentials,
+        network: Network | None = None,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self.cache = cache
@@ -86,6 +90,7 @@ class Session:
             performed=listener.performed,
         )
         self._config, self._listener, self._credentials = config, listener, credentials
+        self._network = network or Network(config)
         self._heartbeat_seconds = heartbeat_seconds
         self._api: Api | None = None
         self._sync: Sync | None = None
@@ -120,7 +125,8 @@ class Session:
             address = normalise_server(server)
         except BadServer as error:
             raise LoginFailed(error.message, "bad_server", error.detail) from None
-        api = Api(address)
+        self._refuse_other_server(address)
+        api = Api(address, network=self._network)
         try:
             tokens = await api.login(email.strip(), password)
         except ApiError as error:
@@ -149,10 +155,40 @@ class Session:
 
     async def sellers(self) -> list[Seller]:
         """Who a conversation can be given to. Raises ApiError."""
+        return await self._signed_in().sellers()
+
+    async def explain(self, id: str) -> Json:
+        """Why the person was told of this item. Raises ApiError."""
+        return await self._signed_in().explain(id)
+
+    async def settings(self) -> Preferences:
+        """How the person wants to be told. Raises ApiError."""
+        api = self._signed_in()
+        return self._remembered(api, await api.settings())
+
+    async def save_settings(self, changes: Json) -> Preferences:
+        """Changes these fields and no other; what counts from now on. Raises ApiError."""
+        api = self._signed_in()
+        return self._remembered(api, await api.save_settings(changes))
+
+    def known_settings(self) -> Preferences | None:
+        """What the server said last: something to show for as long as it cannot be asked."""
+        stored = self.cache.preferences
+        if stored is not None:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                return Preferences.from_wire(stored)
+        return None
+
+    def _remembered(self, api: Api, preferences: Preferences) -> Preferences:
+        if api is self._api:  # it may have taken until somebody else was signed in
+            self.cache.preferences = preferences.to_wire()
+        return preferences
+
+    def _signed_in(self) -> Api:
         if self._api is None:
             message = "No hay ninguna sesión iniciada."
             raise ApiError(INVALID_TOKEN, message, status=401, permanent=True, detail="nobody is signed in")
-        return await self._api.sellers()
+        return self._api
 
     async def sync_now(self) -> None:
         """Asks the feed at once, and returns when that was tried."""
@@ -160,6 +196,19 @@ class Session:
             self._realtime.reconnect()
         if self._sync is not None:
             await self._sync.pull_now()
+
+    async def pull_now(self) -> None:
+        """Asks the feed without touching the connection, and returns when that was tried."""
+        if self._sync is not None:
+            await self._sync.pull_now()
+
+    def resumed(self) -> None:
+        """The machine slept: its connections are dead, whatever they look like."""
+        if self._realtime is None or self._sync is None:
+            return
+        log.info("the machine slept: connecting again")
+        self._realtime.reconnect()
+        self._sync.request_pull()
 
     async def stop(self) -> None:
         """Ends what runs; the login stays stored."""
@@ -181,13 +230,14 @@ class Session:
             renewed=self._renewed,
             reload=lambda: self._credentials.load(server),
             ended=self._login_ended,
+            network=self._network,
         )
         realtime, sync = self._connect(api)
         self._realtime, self._sync = realtime, sync
         self._keep("sync", sync.run)
         self._keep("realtime", realtime.run)
         self._keep("outbox", lambda: self.outbox.run(api))
-        self._keep("heartbeat", lambda: self._heartbeat(api, sync, realtime))
+        self._keep("heartbeat", lambda: self._heartbeat(api))
 
     def _connect(self, api: Api) -> tuple[Realtime, Sync]:
         # Each hands the other what it needs by name, so neither has to exist first.
@@ -200,7 +250,7 @@ class Session:
             up=lambda: sync.up(),
             down=lambda reason: sync.down(reason),
         )
-        realtime = Realtime(api.server, hooks)
+        realtime = Realtime(api.server, hooks, network=self._network)
         reports = Reports(
             changed=self._listener.changed,
             arrived=self._listener.arrived,
@@ -210,6 +260,12 @@ class Session:
         poll_seconds = self._config.poll_seconds
         sync = Sync(self.cache, api.changes, realtime.acknowledge, reports, poll_seconds=poll_seconds)
         return realtime, sync
+
+    def _refuse_other_server(self, address: str) -> None:
+        fixed = self._config.server if "server" in self._config.locked else None
+        if fixed not in (None, address):
+            message = f"La administración de este equipo solo permite el servidor {fixed}"
+            raise LoginFailed(message, "bad_server", f"the administrator of this machine allows only {fixed}")
 
     def _own_cache(self, server: str, user: User) -> None:
         """A cache of somebody else, or of another server, is forgotten first."""
@@ -234,16 +290,14 @@ class Session:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _heartbeat(self, api: Api, sync: Sync, realtime: Realtime) -> None:
+    async def _heartbeat(self, api: Api) -> None:
         """What depends on the wall clock: it goes on while the machine sleeps, and timers do not."""
         last = time.time()
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             now = time.time()
             if now - last > self._heartbeat_seconds + SUSPENDED_SECONDS:
-                log.info("the machine slept: connecting again")
-                realtime.reconnect()
-                sync.request_pull()
+                self.resumed()
             last = now
             self._wake_snoozed()
             await self._renew_in_time(api, now)

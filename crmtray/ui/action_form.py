@@ -23,12 +23,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..protocol import Json, Notification, NotificationAction, format_time
+from ..protocol import Json, Notification, format_time
 from . import icons
 from .bars import plain_label
 from .details import details, one_line
+from .flow import Flow
 from .moments import choices
 from .tasks import Spawn
+from .theme import px
 
 Question = Literal["seller", "moment", "message"]
 QUESTIONS: Mapping[str, Question] = {
@@ -60,6 +62,8 @@ class Field(QWidget):
     """One question: its answer, or what is wrong with it."""
 
     ready = Signal(bool)
+    grown = Signal()
+    """It needs another height now."""
 
     def answer(self) -> Json | str:
         """The parameters; a sentence when they are not complete."""
@@ -76,7 +80,7 @@ class SellerField(Field):
         self.people = QListWidget()
         self.people.setObjectName("sellers")
         self.people.setAccessibleName(self.tr("Vendedores"))
-        self.people.setMinimumHeight(150)
+        self.people.setMinimumHeight(px(150))
         self.state = plain_label(self.tr("Cargando vendedores…"), "muted", wrap=True)
         self.again = QPushButton(self.tr("Reintentar"))
         self.again.setProperty("look", "soft")
@@ -114,6 +118,7 @@ class SellerField(Field):
         self.again.setVisible(failed)
         self.people.setVisible(not text)
         self._filter.setVisible(not text)
+        self.grown.emit()
 
     def _narrow(self) -> None:
         wanted = self._filter.text().casefold()
@@ -158,26 +163,33 @@ class MomentField(Field):
         self.edit.setAccessibleName(self.tr("Fecha y hora"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(10)
-        row = QHBoxLayout()
-        row.setSpacing(6)
+        layout.setSpacing(px(10))
+        row = QWidget()
+        flow = Flow(row, space=px(6))
+        self.moments = choices(clock())
         self.quick: list[QPushButton] = []
-        for choice in choices(clock()):
+        for choice in self.moments:
             button = QPushButton(choice.label)
             button.setProperty("look", "soft")
             button.setCheckable(True)
-            button.setAutoExclusive(True)
             button.clicked.connect(lambda _=False, at=choice.at: self.set(at))
-            row.addWidget(button)
+            flow.addWidget(button)
             self.quick.append(button)
-        layout.addLayout(row)
+        layout.addWidget(row)
         layout.addWidget(self.edit)
         self.setFocusProxy(self.quick[0])
-        self.quick[0].setChecked(True)
-        self.set(choices(clock())[0].at)
+        self.edit.dateTimeChanged.connect(self._show_choice)
+        self.set(self.moments[0].at)
+
+    def _show_choice(self) -> None:
+        """The button of the moment that stands in the field; none when it was changed by hand."""
+        seconds = self.edit.dateTime().toSecsSinceEpoch()
+        for button, choice in zip(self.quick, self.moments, strict=True):
+            button.setChecked(round(choice.at.timestamp()) == seconds)
 
     def set(self, moment: datetime) -> None:
         self.edit.setDateTime(QDateTime.fromSecsSinceEpoch(round(moment.timestamp())))
+        self._show_choice()
 
     def answer(self) -> Json | str:
         moment = datetime.fromtimestamp(self.edit.dateTime().toSecsSinceEpoch()).astimezone()
@@ -193,7 +205,7 @@ class MessageField(Field):
         self.edit.setPlaceholderText(self.tr("Mensaje para el vendedor"))
         self.edit.setAccessibleName(self.tr("Mensaje"))
         self.edit.setTabChangesFocus(True)
-        self.edit.setFixedHeight(110)
+        self.edit.setFixedHeight(px(110))
         self.left = plain_label(look="small")
         self.left.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.edit.textChanged.connect(self._count)
@@ -205,7 +217,10 @@ class MessageField(Field):
         self._count()
 
     def _count(self) -> None:
-        self.left.setText(f"{len(self.edit.toPlainText().strip())} / {LONGEST_MESSAGE}")
+        length = len(self.edit.toPlainText().strip())
+        self.left.setText(f"{length} / {LONGEST_MESSAGE}")
+        self.left.setProperty("look", "error" if length > LONGEST_MESSAGE else "small")
+        self.left.style().polish(self.left)
 
     def answer(self) -> Json | str:
         text = self.edit.toPlainText().strip()
@@ -221,35 +236,45 @@ class ActionForm(QWidget):
 
     answered = Signal(object)
 
-    def __init__(self, item: Notification, action: NotificationAction, field: Field) -> None:
-        super().__init__(None, Qt.WindowType.Dialog)
+    def __init__(self, item: Notification, label: str, field: Field) -> None:
+        # The center stays on top, so what it asks must too.
+        super().__init__(None, Qt.WindowType.Dialog | Qt.WindowType.WindowStaysOnTopHint)
         self.setObjectName("form")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(one_line(action.label))
+        self.setWindowTitle(one_line(label))
         self.setWindowIcon(icons.app_icon())
-        self.setFixedWidth(FORM_WIDTH)
+        self.setFixedWidth(px(FORM_WIDTH))
         self.field = field
         self.error = plain_label(look="error", wrap=True)
         self.error.hide()
-        self.send = QPushButton(one_line(action.label))
+        self.send = QPushButton(one_line(label).replace("&", "&&"))
         self.send.setProperty("look", "primary")
         cancel = QPushButton(self.tr("Cancelar"))
         cancel.setProperty("look", "soft")
         self.send.clicked.connect(self.submit)
         cancel.clicked.connect(self.close)
-        self._lay_out(item, action, cancel)
+        self._lay_out(item, one_line(label), cancel)
         if isinstance(field, SellerField):
             self.send.setEnabled(False)
             field.ready.connect(self.send.setEnabled)
             field.people.itemActivated.connect(lambda _: self.submit())
             field.start()
+        field.grown.connect(self._fit)
+        self._fit()
         QTimer.singleShot(0, field, field.setFocus)
 
-    def _lay_out(self, item: Notification, action: NotificationAction, cancel: QPushButton) -> None:
+    def _fit(self) -> None:
+        """As high as it needs to be for its width."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.setFixedHeight(layout.totalHeightForWidth(self.width()))
+
+    def _lay_out(self, item: Notification, label: str, cancel: QPushButton) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 18, 20, 18)
-        layout.setSpacing(12)
-        layout.addWidget(plain_label(one_line(action.label), "big"))
+        layout.setContentsMargins(px(20), px(18), px(20), px(18))
+        layout.setSpacing(px(12))
+        layout.addWidget(plain_label(label, "big"))
         layout.addWidget(plain_label(one_line(item.message), wrap=True))
         if details(item):
             layout.addWidget(plain_label(details(item), "small", wrap=True))
@@ -268,6 +293,7 @@ class ActionForm(QWidget):
         if isinstance(answer, str):
             self.error.setText(answer)
             self.error.show()
+            self._fit()
             return
         self.answered.emit(answer)
         self.close()

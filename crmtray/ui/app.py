@@ -14,18 +14,23 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 # PySide6 before qasync, which takes the Qt binding that is loaded already.
-from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, QTranslator
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, Qt, QTranslator
+from PySide6.QtGui import QFileOpenEvent, QSessionManager
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 import qasync  # isort: skip
 
 from ..config import ClientConfig
 from ..failure import Failure
+from ..launch import DEFAULT_PROFILE
+from ..links import BadLink, notification_id
+from ..paths import resource
+from .garbage import Garbage
 from .icons import app_icon
+from .instance import Instance, Request, hand_over
 from .theme import Theme
 from .tray import Tray
 
@@ -38,6 +43,8 @@ log = logging.getLogger(__name__)
 
 NAME = "crmtray"
 WATCH_SECONDS = 1.0
+TURNS, TURN_SECONDS = 20, 0.25
+"""How long a start waits for another process that holds the cache: one that ends, or that has just begun."""
 
 
 class DemoServer(Protocol):
@@ -50,32 +57,94 @@ class DemoServer(Protocol):
     def failure(self) -> str | None: ...
 
 
-def run(config: ClientConfig, *, minimized: bool = False) -> int:
-    """The tray app, until the person ends it."""
-    return _in_qt(lambda app: _tray_app(app, config, minimized))
+def run(config: ClientConfig, *, minimized: bool = False, notification: str | None = None) -> int:
+    """The tray app, until the person ends it; or at once, when one that runs already took this start over."""
+    app = _application(config)
+    request = Request(show=not minimized or notification is not None, notification=notification)
+    if hand_over(config.profile, request):
+        return 0
+    return _in_qt(app, lambda: _tray_app(app, config, request))
+
+
+def show_failure(error: Exception) -> None:
+    """Why it did not start, for whoever has no terminal to read it in. Returns when it was read."""
+    app = _application(ClientConfig())
+    box = QMessageBox(QMessageBox.Icon.Warning, NAME, "")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    if isinstance(error, BadLink):
+        box.setText(error.message)
+    else:
+        box.setText(box.tr("crmtray no pudo empezar."))
+        box.setInformativeText(str(error))
+    box.finished.connect(app.quit)
+    box.open()
+    app.exec()
 
 
 def run_demo(server: DemoServer, *, duration: float | None, config: ClientConfig) -> int:
     """The tray app on the demo's server: signs in by itself, and nothing of it is kept."""
-    return _in_qt(lambda app: _demo(app, server, duration, config))
+    # What is set while trying it out is not kept either.
+    config = replace(config, server=server.url, file=None)
+    app = _application(config)
+    return _in_qt(app, lambda: _demo(app, server, duration, config))
 
 
-async def _tray_app(app: QApplication, config: ClientConfig, minimized: bool) -> int:
+async def _tray_app(app: QApplication, config: ClientConfig, request: Request) -> int:
     theme, tray = await _icon_first(app)
-    from ..cache import Cache
+    cache = await _own_cache(config, request)
+    if cache is None:
+        tray.hide()
+        return 0
     from ..credentials import Credentials
+    from .power import Power
+
+    desk = _desk(config, cache, Credentials(config.profile), theme, tray)
+    instance, power = Instance(config.profile), Power()
+    instance.asked.connect(lambda asked: _show(desk, asked))
+    power.resumed.connect(desk.session.resumed)
+    instance.listen()
+    desk.tasks.spawn(_register_links(config.profile), "register links")
+    try:
+        return await _until_ended(
+            app, desk, lambda: desk.start(minimized=not request.show, notification=request.notification)
+        )
+    finally:
+        instance.close()
+
+
+def _show(desk: Desk, request: Request) -> None:
+    if request.show:
+        desk.show_notification(request.notification)
+
+
+async def _own_cache(config: ClientConfig, request: Request) -> Cache | None:
+    """The cache, ours to write. None: a tray app that has it took the request over."""
+    for _ in range(TURNS):
+        cache = _open_cache(config)
+        if cache.owned:
+            return cache
+        cache.close()
+        if hand_over(config.profile, request):
+            return None
+        await asyncio.sleep(TURN_SECONDS)
+    raise Failure(f"another crmtray uses the profile {config.profile!r}, and does not answer")
+
+
+def _open_cache(config: ClientConfig) -> Cache:
+    from ..cache import Cache
     from ..paths import cache_file
 
     path = cache_file(config.profile)
     try:
-        cache = Cache.open(path)
+        return Cache.open(path)
     except (OSError, sqlite3.OperationalError) as error:
         raise Failure(f"the cache {path} cannot be opened: {error}") from error
-    if not cache.owned:
-        cache.close()
-        raise Failure(f"crmtray is running already with the profile {config.profile!r}")
-    desk = _desk(config, cache, Credentials(config.profile), theme, tray)
-    return await _until_ended(app, desk, lambda: desk.start(minimized=minimized))
+
+
+async def _register_links(profile: str) -> None:
+    from ..link_handler import register
+
+    await asyncio.to_thread(register, profile)
 
 
 async def _demo(app: QApplication, server: DemoServer, duration: float | None, config: ClientConfig) -> int:
@@ -84,8 +153,7 @@ async def _demo(app: QApplication, server: DemoServer, duration: float | None, c
     from ..credentials import Credentials
     from ..session import LoginFailed
 
-    here = replace(config, server=server.url)
-    desk = _desk(here, Cache.open(None), Credentials("demo", memory_only=True), theme, tray)
+    desk = _desk(config, Cache.open(None), Credentials("demo", memory_only=True), theme, tray)
 
     async def start() -> None:
         try:
@@ -99,7 +167,7 @@ async def _demo(app: QApplication, server: DemoServer, duration: float | None, c
 
 
 async def _icon_first(app: QApplication) -> tuple[Theme, Tray]:
-    theme, tray = Theme(app), Tray()
+    theme, tray = Theme(app), Tray(name=app.applicationDisplayName())
     tray.show()
     await asyncio.sleep(0)
     return theme, tray
@@ -118,8 +186,9 @@ async def _until_ended(
     failure: Callable[[], str | None] = lambda: None,
 ) -> int:
     _end_on_signals(desk.ended)
-    quitting = _Quitting(desk.ended)
-    app.installEventFilter(quitting)
+    asked = _Asked(desk)
+    app.installEventFilter(asked)
+    app.commitDataRequest.connect(asked.commit)
     try:
         await start()
         while not desk.ended.is_set():
@@ -128,7 +197,8 @@ async def _until_ended(
             await _wait(desk.ended)
         return 0
     finally:
-        app.removeEventFilter(quitting)
+        app.commitDataRequest.disconnect(asked.commit)
+        app.removeEventFilter(asked)
         desk.tray.hide()
         await desk.close()
 
@@ -141,18 +211,34 @@ async def _wait(ended: asyncio.Event) -> None:
         return
 
 
-class _Quitting(QObject):
-    """The desktop asks to quit (the end of a login session): in order, not by stopping the loop under our feet."""
+class _Asked(QObject):
+    """What the system asks of the whole program."""
 
-    def __init__(self, ended: asyncio.Event) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._ended = ended
+        self._desk = desk
+
+    def commit(self, manager: QSessionManager) -> None:
+        """The login session ends, unless another program objects: be ready, and go on. The autostart starts us."""
+        manager.setRestartHint(QSessionManager.RestartHint.RestartNever)
+        self._desk.settle()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Quit:
-            self._ended.set()
+            # In order, not by stopping the loop under our feet.
+            self._desk.ended.set()
+            return True
+        if isinstance(event, QFileOpenEvent):
+            self._open(event.url().toString())
             return True
         return False
+
+    def _open(self, link: str) -> None:
+        """A link on macOS, where the system does not start a second program for it."""
+        try:
+            self._desk.show_notification(notification_id(link))
+        except BadLink as error:
+            log.warning("%s", error)
 
 
 def _end_on_signals(ended: asyncio.Event) -> None:
@@ -166,41 +252,49 @@ def _end_on_signals(ended: asyncio.Event) -> None:
 # --- Qt ----------------------------------------------------------------------------------------------------------
 
 
-def _in_qt(main: Callable[[QApplication], Awaitable[int]]) -> int:
-    app = _application()
-    sys.excepthook = _log_fault
-
+def _in_qt(app: QApplication, main: Callable[[], Awaitable[int]]) -> int:
     async def whole() -> int:
-        return await main(app)
+        return await main()
 
+    Garbage(app)
     with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(app)) as runner:
         return runner.run(whole())
 
 
-def _application() -> QApplication:
+def _application(config: ClientConfig) -> QApplication:
     # Without a desktop portal Qt says so at every start; nobody can do anything about it.
     os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.services=false;qt.qpa.theme.gnome=false")
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         app = QApplication([NAME])
     app.setApplicationName(NAME)
-    app.setApplicationDisplayName(NAME)
+    app.setApplicationDisplayName(NAME if config.profile == DEFAULT_PROFILE else f"{NAME} ({config.profile})")
     app.setDesktopFileName(NAME)
     app.setWindowIcon(app_icon())
     # A tray app lives without windows.
     app.setQuitOnLastWindowClosed(False)
-    _speak_spanish(app)
+    _speak(app, config.language)
     return app
 
 
-def _speak_spanish(app: QApplication) -> None:
-    """Also what Qt says itself: the menus of text fields, the names of months."""
-    QLocale.setDefault(QLocale(QLocale.Language.Spanish))
+def _speak(app: QApplication, wanted: str) -> None:
+    """Spanish is what the program is written in; another language needs its translation. Qt's own words go with it:
+    the menus of text fields, the names of months."""
+    english = wanted == "en" or (wanted == "auto" and QLocale.system().language() == QLocale.Language.English)
+    if not (english and _translate(app, "crmtray_en", _translations())):
+        english = False
+    QLocale.setDefault(QLocale(QLocale.Language.English if english else QLocale.Language.Spanish))
+    if not english:
+        _translate(app, "qtbase_es", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))
+
+
+def _translate(app: QApplication, name: str, folder: str) -> bool:
     translator = QTranslator(app)
-    if translator.load("qtbase_es", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-        app.installTranslator(translator)
+    return translator.load(name, folder) and app.installTranslator(translator)
 
 
-def _log_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A fault in a slot must not go unseen, nor end the alerts."""
-    log.critical("a fault of crmtray", exc_info=(kind, error, trace))
+def _translations() -> str:
+    try:
+        return str(resource("translations"))
+    except FileNotFoundError:
+        return ""

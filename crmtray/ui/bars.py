@@ -5,8 +5,11 @@ Owns how long they stay. They never ask anything in a dialog.
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 UNDO_SECONDS = 6.0
 NOTICE_SECONDS = 8.0
@@ -20,6 +23,25 @@ def plain_label(text: str = "", look: str = "", *, wrap: bool = False) -> QLabel
     if look:
         label.setProperty("look", look)
     return label
+
+
+class Elided(QLabel):
+    """One line that gives way: what has no room is told by dots, and in full by the tooltip."""
+
+    def __init__(self, text: str = "", look: str = "") -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("look", look)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+        painter.end()
+        # Qt would take a text with tags in it for markup.
+        self.setToolTip("" if shown == self.text() else f"<p>{html.escape(self.text())}</p>")
 
 
 class Bar(QWidget):

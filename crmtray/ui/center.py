@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QCursor, QGuiApplication, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QCursor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -22,35 +22,50 @@ from PySide6.QtWidgets import (
 
 from .bars import NOTICE_SECONDS, UNDO_SECONDS, Bar, Line
 from .center_header import Header
-from .empty_state import EmptyState, Reason
+from .details_pane import DetailsPane
+from .empty_state import EmptyState, Reason, why_empty
 from .models import NotificationModel
 from .notification_list import NotificationList
-from .theme import WIDTH, Theme
+from .placement import placed
+from .tasks import Spawn
+from .theme import Theme, center_width, px
 from .toast_card import ToastButton
+from .why import Explain, Why
 
-SHARE_OF_SCREEN = 0.8
-MARGIN = 8
 TICK_SECONDS = 20
+COUNT_MS = 120
+"""How long the numbers of the filters may be behind: a burst of news is counted once."""
 
 
 class Center(QWidget):
     read_all = Signal()
     cleared = Signal(object)
-    """The time to undo is over: the ids that came after the person had cleared, and stay."""
+    """The time to undo is over: the Clearing to carry out."""
+    marked = Signal(str, bool)
+    """An item that is to be read, or unread again."""
+    snoozed = Signal(str, object)
+    """An item, and until when; None: the person is to be asked."""
+    retry = Signal()
+    """The person does not want to wait for the next attempt to connect."""
     held_changed = Signal()
     """Rows were set aside to be cleared, or came back: the number of unread ones is another."""
     closed_for_good = Signal()
     """Closed as a normal window, on a desktop without a tray."""
 
-    def __init__(self, model: NotificationModel, theme: Theme, *, menu: QMenu | None = None) -> None:
+    def __init__(
+        self, model: NotificationModel, theme: Theme, explain: Explain, spawn: Spawn, *, menu: QMenu | None = None
+    ) -> None:
         super().__init__()
         self.setObjectName("center")
         self.setWindowTitle(self.tr("Notificaciones — crmtray"))
         self._model, self._theme = model, theme
         self._popup, self._loaded = True, False
+        self._state, self._detail = "offline", ""
+        self._unread = 0
         self._noticed: Callable[[], None] | None = None
         self.list = NotificationList(model, theme)
         self.empty = EmptyState(theme)
+        self.details = DetailsPane(theme, Why(explain, spawn, model.now), model.now)
         self.undo_bar, self.notice_bar = Bar(), Bar()
         self.offline_line, self.tray_line = Line(), Line()
         self.header = Header(theme, menu)
@@ -77,17 +92,22 @@ class Center(QWidget):
         self._stack = QStackedLayout(body)
         self._stack.addWidget(self.list)
         self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.details)
         layout.addWidget(body, 1)
         for bar in (self.notice_bar, self.undo_bar):
             layout.addWidget(bar)
-        layout.addWidget(self._footer())
-        self.setFixedWidth(WIDTH)
+        self._foot = self._footer()
+        layout.addWidget(self._foot)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedWidth(center_width())
 
     def _footer(self) -> QWidget:
         footer = QFrame()
         footer.setObjectName("footer")
         layout = QHBoxLayout(footer)
-        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setContentsMargins(px(8), px(6), px(8), px(6))
         self.read_all_button = self._flat(self.tr("Marcar todas como leídas"))
         self.clear_button = self._flat(self.tr("Limpiar todas"))
         layout.addWidget(self.read_all_button)
@@ -105,7 +125,12 @@ class Center(QWidget):
         self.header.close_button.clicked.connect(self.close)
         self.header.narrowed.connect(self._model.narrow)
         self.header.left.connect(self._focus_rows)
+        for looks_elsewhere in (self.header.narrowed, self.header.search_begins):
+            looks_elsewhere.connect(self.leave_details)
         self._model.shown.connect(self._show_rows)
+        self._model.touched.connect(self._touched)
+        self._theme.changed.connect(self._fit)
+        self._connect_items()
         self.read_all_button.clicked.connect(self.read_all)
         self.clear_button.clicked.connect(self._clear)
         self.notice_bar.pressed.connect(self._notice_pressed)
@@ -113,17 +138,63 @@ class Center(QWidget):
         self.undo_bar.expired.connect(self._clear_now)
         self._tick = QTimer(self, interval=TICK_SECONDS * 1000)
         self._tick.timeout.connect(self._model.tick)
+        self._tick.timeout.connect(self.details.tick)
+        self._count = QTimer(self, singleShot=True, interval=COUNT_MS)
+        self._count.timeout.connect(self._show_counts)
+
+    def _connect_items(self) -> None:
+        rows, pane = self.list, self.details
+        rows.wants_details.connect(self.show_details)
+        rows.wants_read.connect(self.marked)
+        rows.typed.connect(self.header.start_search)
+        pane.left.connect(self.leave_details)
+        pane.pressed_action.connect(rows.pressed_action)
+        pane.removed.connect(rows.wants_removed)
+        pane.marked.connect(self.marked)
+        pane.snoozed.connect(self.snoozed)
+        self.empty.helped.connect(self._help)
 
     # --- what it shows ------------------------------------------------------------------------------------------
 
     def set_unread(self, unread: int) -> None:
         self.header.set_unread(unread)
-        self.read_all_button.setEnabled(unread > 0)
+        self._unread = unread
+        self._enable()
+
+    def _enable(self) -> None:
+        """ "All" is all there is: with only a part of it on the screen it would do more than one sees."""
+        narrowing = self._model.narrowing
+        part = bool(narrowing.search or narrowing.filtered or narrowing.snoozed)
+        self.read_all_button.setEnabled(self._unread > 0 and not part)
+        self.clear_button.setEnabled(self._model.rowCount() > 0 and not narrowing)
 
     def set_connection(self, state: str, detail: str) -> None:
         self.header.set_connection(state, detail)
         known = self.tr("Sin conexión. Se muestra lo guardado; lo que se haga se enviará al volver la conexión.")
         self.offline_line.say(known if state == "offline" and self._loaded else "")
+        self._state, self._detail = state, detail
+        if not self._loaded:
+            self._show_rows()
+
+    def _show_counts(self) -> None:
+        if self.isVisible():
+            self.header.set_counts(self._model.counts())
+
+    def _touched(self) -> None:
+        if self.isVisible() and not self._count.isActive():
+            self._count.start()
+        self._refresh_details()
+
+    def _help(self, reason: Reason) -> None:
+        if reason == "offline":
+            self.retry.emit()
+        elif reason == "nothing_found":
+            self.header.stop_search()
+        else:
+            self.header.clear_filters()
+
+    def set_quiet(self, words: str, short: str) -> None:
+        self.header.set_quiet(words, short)
 
     def set_loaded(self, loaded: bool) -> None:
         """Whether the feed has been read at least once."""
@@ -141,17 +212,55 @@ class Center(QWidget):
 
     def show_item(self, id: str | None) -> None:
         """Opens, at this item when it is still there."""
+        self.leave_details()
         self.open()
         if id is None:
             return
         index = self._model.find(id)
         if not index.isValid():
-            self.header.show_everything()
+            item = self._model.get(id)
+            until = None if item is None else item.snoozed_until
+            self.header.show_everything(snoozed=until is not None and until > self._model.now())
             index = self._model.find(id)
         if index.isValid():
             self._select(index)
         else:
             self.notice(self.tr("Esa notificación ya no existe."))
+
+    # --- one item -----------------------------------------------------------------------------------------------
+
+    def show_details(self, id: str) -> None:
+        item = self._model.get(id)
+        if item is None:
+            return
+        self.details.show_item(item, pending=self._model.pending(id))
+        self._browse(False)
+        self.details.focus_first()
+
+    def leave_details(self) -> None:
+        if self.details.id is not None:
+            self.details.forget()
+            self._browse(True)
+            self._show_rows()
+            self._focus_rows()
+
+    def _browse(self, browsing: bool) -> None:
+        self.header.set_browsing(browsing)
+        self._foot.setVisible(browsing)
+        if not browsing:
+            self._stack.setCurrentWidget(self.details)
+
+    def _refresh_details(self) -> None:
+        id = self.details.id
+        item = self._model.get(id) if id is not None else None
+        if id is None:
+            return
+        if item is None or self._model.held:
+            self.leave_details()
+        else:
+            self.details.show_item(item, pending=self._model.pending(id))
+
+    # --- rows ---------------------------------------------------------------------------------------------------
 
     def _select(self, index: QModelIndex) -> None:
         self.list.setCurrentIndex(index)
@@ -160,22 +269,18 @@ class Center(QWidget):
 
     def _show_rows(self) -> None:
         rows = self._model.rowCount()
+        self._enable()
+        if self.details.id is not None:
+            return
         self._stack.setCurrentIndex(0 if rows else 1)
         if not rows:
-            self.empty.show_reason(self._why_empty())
+            link = (self._state, self._detail)
+            self.empty.show_reason(*why_empty(self._model.narrowing, None if self._loaded else link))
         elif self.focusWidget() in (None, self.empty):
             self._focus_rows()
-        self.clear_button.setEnabled(rows > 0 and not self._model.narrowing)
 
     def _focus_rows(self) -> None:
         (self.list if self._model.rowCount() else self.empty).setFocus()
-
-    def _why_empty(self) -> Reason:
-        if self._model.narrowing.search:
-            return "nothing_found"
-        if not self._loaded:
-            return "loading"
-        return "nothing_unread" if self._model.narrowing.unread else "done"
 
     # --- clearing -----------------------------------------------------------------------------------------------
 
@@ -193,7 +298,7 @@ class Center(QWidget):
 
     def _clear_now(self) -> None:
         # First the intents, then the rows: the other way round the cleared ones would flash up.
-        self.cleared.emit(self._model.late)
+        self.cleared.emit(self._model.clearing())
         self._model.release()
 
     def finish_clearing(self) -> None:
@@ -240,6 +345,7 @@ class Center(QWidget):
             self.open()
 
     def open(self) -> None:
+        self._theme.follow()
         self._model.tick()
         if not self.isVisible():
             self._place()
@@ -248,23 +354,24 @@ class Center(QWidget):
         self.show()
         self.raise_()
         self.activateWindow()
-        if not self.header.searching:
+        self._show_counts()
+        if not self.header.searching and self.details.id is None:
             self._focus_rows()
         if not self.list.currentIndex().isValid() and self._model.rowCount():
             self.list.setCurrentIndex(self._model.index(0))
         self._tick.start()
 
     def _place(self) -> None:
-        screen = QGuiApplication.screenAt(QCursor.pos()) or QGuiApplication.primaryScreen()
-        available = screen.availableGeometry()
-        height = round(screen.geometry().height() * SHARE_OF_SCREEN)
-        self.resize(WIDTH, min(height, available.height() - 2 * MARGIN))
+        place = placed(center_width(), QCursor.pos())
+        self.resize(place.size())
         if self._popup:  # a window with a frame is the window manager's to place
-            self.move(beside(QCursor.pos(), self.size(), available))
+            self.move(place.topLeft())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
+        elif self.details.id is not None:
+            self.leave_details()
         elif self.header.searching:
             self.header.stop_search()
         elif self._popup:
@@ -274,6 +381,10 @@ class Center(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._tick.stop()
+        self.leave_details()
+        # It opens at what is newest; and rows further down need not be kept for somebody who looks at them.
+        self.list.scrollToTop()
+        self.list.setCurrentIndex(QModelIndex())
         event.accept()
         if not self._popup and event.spontaneous():
             self.closed_for_good.emit()
@@ -284,19 +395,3 @@ class Center(QWidget):
         if self._popup and handle is not None and event.button() == Qt.MouseButton.LeftButton:
             handle.startSystemMove()
         super().mousePressEvent(event)
-
-
-def beside(cursor: QPoint, size: QSize, available: QRect) -> QPoint:
-    """Near the pointer, which is on the tray when it was clicked, and inside the part of the screen that is free.
-
-    Trays of today do not say where their icon is. Without a click (the pointer is somewhere in the middle) the lower
-    right corner is as good a guess as any.
-    """
-    inner = available.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
-    edge = inner.adjusted(48, 48, -48, -48)
-    if edge.contains(cursor):
-        return QPoint(inner.right() - size.width() + 1, inner.bottom() - size.height() + 1)
-    left = min(max(cursor.x() - size.width() // 2, inner.left()), inner.right() - size.width() + 1)
-    low = cursor.y() > available.center().y()
-    top = inner.bottom() - size.height() + 1 if low else inner.top()
-    return QPoint(left, top)

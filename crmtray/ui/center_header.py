@@ -1,37 +1,56 @@
 """The upper part of the center: how many are unread, how the connection is, and what is looked at.
 
-Owns the search field and the tabs, and tells what they narrow the list to.
+Owns the search field, the tabs and the filters, and tells what they narrow the list to.
 """
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from ..cache_views import Counts, Narrowing
 from . import icons
-from .bars import plain_label
+from .bars import Elided, plain_label
 from .connection_mark import ConnectionMark
-from .models import Narrowing
-from .theme import Theme
+from .filters import Filters
+from .theme import Theme, px
 
-SEARCH_DELAY_MS = 150
+SEARCH_DELAY_MS = 80
+"""A pause in typing so short that nobody sees it, and long enough that a fast word is searched for once."""
 
 
 class Header(QFrame):
     narrowed = Signal(object)
     left = Signal()
     """The search is over: back to the list."""
+    search_begins = Signal()
 
     def __init__(self, theme: Theme, menu: QMenu | None) -> None:
         super().__init__()
         self.setObjectName("header")
         self._theme = theme
         self.mark = ConnectionMark(theme)
-        self.connection = plain_label(self.tr("Conectando…"), "small")
+        self.connection = Elided(self.tr("Conectando…"), "small")
         self.count = plain_label()
         self.count.setObjectName("count")
         self.all_tab, self.unread_tab = self._tab(self.tr("Todas")), self._tab(self.tr("Sin leer"))
+        self.snoozed_tab = self._tab(self.tr("Pospuestas"))
+        self.filters = Filters(theme)
+        self.quiet_button = self._icon_button("")
+        self.quiet_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.quiet_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.quiet_button.hide()
         self.search_button = self._icon_button(self.tr("Buscar (Ctrl+F)"))
         self.menu_button = self._icon_button(self.tr("Menú"))
         self.close_button = self._icon_button(self.tr("Cerrar (Esc)"))
@@ -52,35 +71,55 @@ class Header(QFrame):
         self.search.setClearButtonEnabled(True)
         self.search.hide()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 12, 8, 10)
-        layout.setSpacing(6)
+        layout.setContentsMargins(px(16), px(10), px(8), px(10))
+        layout.setSpacing(px(8))
         layout.addLayout(self._first_line())
+        layout.addWidget(self._narrowing_part())
+
+    def _narrowing_part(self) -> QWidget:
+        """What is of no use while one item is looked at."""
+        self._narrowers = QWidget()
+        layout = QVBoxLayout(self._narrowers)
+        layout.setContentsMargins(0, 0, px(8), 0)
+        layout.setSpacing(px(8))
         layout.addLayout(self._second_line())
         layout.addWidget(self.search)
+        layout.addWidget(self.filters)
+        return self._narrowers
 
     def _first_line(self) -> QHBoxLayout:
         line = QHBoxLayout()
+        line.setSpacing(px(2))
         heading = plain_label(self.tr("Notificaciones"))
         heading.setObjectName("heading")
-        line.addWidget(heading)
-        line.addSpacing(4)
-        line.addWidget(self.count, 0, Qt.AlignmentFlag.AlignVCenter)
-        line.addStretch(1)
+        words = QVBoxLayout()
+        words.setSpacing(px(3))
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.setSpacing(px(8))
+        second.setSpacing(px(6))
+        for part in (heading, self.count):
+            first.addWidget(part, 0, Qt.AlignmentFlag.AlignVCenter)
+        first.addStretch(1)
+        second.addWidget(self.mark)
+        second.addWidget(self.connection, 1)
+        second.addWidget(self.quiet_button)
+        words.addLayout(first)
+        words.addLayout(second)
+        line.addLayout(words, 1)
         for button in (self.search_button, self.menu_button, self.close_button):
-            line.addWidget(button)
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         return line
 
     def _second_line(self) -> QHBoxLayout:
         line = QHBoxLayout()
+        line.setSpacing(px(4))
         self.all_tab.setChecked(True)
         self._tabs = QButtonGroup(self)
-        line.addWidget(self.mark)
-        line.addSpacing(2)
-        line.addWidget(self.connection, 1)
-        for tab in (self.all_tab, self.unread_tab):
+        for number, tab in enumerate((self.all_tab, self.unread_tab, self.snoozed_tab), start=1):
             self._tabs.addButton(tab)
             line.addWidget(tab)
-        line.addSpacing(4)
+            QShortcut(QKeySequence(f"Ctrl+{number}"), self, tab.click)
+        line.addStretch(1)
         return line
 
     def _icon_button(self, text: str) -> QToolButton:
@@ -88,7 +127,7 @@ class Header(QFrame):
         button.setProperty("look", "icon")
         button.setToolTip(text)
         button.setAccessibleName(text)
-        button.setIconSize(QSize(18, 18))
+        button.setIconSize(QSize(px(18), px(18)))
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
@@ -104,6 +143,7 @@ class Header(QFrame):
         self._theme.changed.connect(self._draw_icons)
         self.search_button.toggled.connect(self._toggle_search)
         self._tabs.buttonClicked.connect(self._narrow)
+        self.filters.changed.connect(self._narrow)
         self._delay = QTimer(self, singleShot=True, interval=SEARCH_DELAY_MS)
         self._delay.timeout.connect(self._narrow)
         self.search.textChanged.connect(lambda: self._delay.start())
@@ -112,7 +152,8 @@ class Header(QFrame):
     def _draw_icons(self) -> None:
         muted = self._theme.colours.muted
         for button, name in ((self.search_button, "search"), (self.menu_button, "more"), (self.close_button, "close")):
-            button.setIcon(icons.icon(name, muted))
+            button.setIcon(icons.icon(name, muted, px(18)))
+        self.quiet_button.setIcon(icons.icon("quiet", muted))
 
     # --- what it shows ------------------------------------------------------------------------------------------
 
@@ -121,9 +162,30 @@ class Header(QFrame):
         self.count.setAccessibleName(self.tr("{} sin leer").format(unread))
         self.count.setVisible(unread > 0)
 
+    def set_browsing(self, browsing: bool) -> None:
+        """Whether the list is what is looked at."""
+        self._narrowers.setVisible(browsing)
+        self.search_button.setVisible(browsing)
+
+    def set_counts(self, counts: Counts) -> None:
+        self.filters.set_counts(counts)
+        self.filters.setVisible(bool(counts.kinds) or self.narrowing.filtered)
+        self._tell(self.unread_tab, self.tr("Sin leer"), counts.unread)
+        self._tell(self.snoozed_tab, self.tr("Pospuestas"), counts.snoozed)
+
+    def _tell(self, tab: QPushButton, name: str, number: int) -> None:
+        tab.setText(f"{name}  {number}" if number else name)
+
     def set_connection(self, state: str, detail: str) -> None:
         self.mark.set_state(state)
         self.connection.setText(detail)
+
+    def set_quiet(self, words: str, short: str) -> None:
+        """Do not disturb, until when, in a sentence and as a time; no sentence: off."""
+        self.quiet_button.setText(short)
+        self.quiet_button.setVisible(bool(words))
+        self.quiet_button.setToolTip(words)
+        self.quiet_button.setAccessibleName(words)
 
     @property
     def searching(self) -> bool:
@@ -132,20 +194,40 @@ class Header(QFrame):
     def stop_search(self) -> None:
         self.search_button.setChecked(False)
 
-    def show_everything(self) -> None:
+    def show_everything(self, *, snoozed: bool = False) -> None:
         self.stop_search()
-        self.all_tab.setChecked(True)
+        self.filters.clear()
+        (self.snoozed_tab if snoozed else self.all_tab).setChecked(True)
         self._narrow()
+
+    def clear_filters(self) -> None:
+        self.filters.clear()
+        self._narrow()
+
+    def start_search(self, letters: str) -> None:
+        self.search_button.setChecked(True)
+        self.search.setText(letters)
 
     def _toggle_search(self, wanted: bool) -> None:
         self.search.setVisible(wanted)
         if wanted:
+            self.search_begins.emit()
             self.search.setFocus()
         else:
             self.search.clear()
             self._narrow()
             self.left.emit()
 
+    @property
+    def narrowing(self) -> Narrowing:
+        return Narrowing(
+            unread=True if self.unread_tab.isChecked() else None,
+            search=self.search.text().strip(),
+            kinds=frozenset(self.filters.kinds),
+            priorities=frozenset(self.filters.priorities),
+            snoozed=self.snoozed_tab.isChecked(),
+        )
+
     def _narrow(self) -> None:
         self._delay.stop()
-        self.narrowed.emit(Narrowing(self.unread_tab.isChecked(), self.search.text().strip()))
+        self.narrowed.emit(self.narrowing)

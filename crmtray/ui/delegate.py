@@ -16,9 +16,10 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from ..protocol import Notification
 from . import icons
 from .details import PRIORITY_WORDS, details, one_line
-from .models import AGE, ITEM, PENDING
-from .row_layout import Fonts, RowLayout, Spot, lay_out
-from .theme import Colours, Theme, mix
+from .matches import matches
+from .models import AGE, HEADING, ITEM, PENDING, SOUGHT
+from .row_layout import Fonts, Lengths, RowLayout, Spot, lay_out
+from .theme import Colours, Theme, mix, px
 
 KEPT_LAYOUTS = 3000
 Index = QModelIndex | QPersistentModelIndex
@@ -37,24 +38,26 @@ class NotificationDelegate(QStyledItemDelegate):
     def __init__(self, theme: Theme, width: Callable[[], int], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._theme, self._width = theme, width
-        self._fonts = Fonts.current()
+        self._fonts, self._lengths = Fonts.current(), Lengths.current()
         self._layouts: dict[tuple[object, ...], RowLayout] = {}
         self.state = SpotState()
         theme.changed.connect(self.forget)
 
     def forget(self) -> None:
-        self._fonts = Fonts.current()
+        self._fonts, self._lengths = Fonts.current(), Lengths.current()
         self._layouts.clear()
 
     def layout(self, index: Index) -> RowLayout:
         item: Notification = index.data(ITEM)
-        key = (item.id, item.seq, item.read, self._width())
+        heading = bool(index.data(HEADING))
+        key = (item.id, item.seq, item.read, heading, self._width())
         found = self._layouts.get(key)
         if found is None:
             if len(self._layouts) > KEPT_LAYOUTS:
                 self._layouts.clear()
             label = self.tr("Marcar como leída")
-            found = lay_out(item, self._width(), self._fonts, check_label=label)
+            width, fonts, lengths = self._width(), self._fonts, self._lengths
+            found = lay_out(item, width, fonts, lengths, check_label=label, heading=heading)
             self._layouts[key] = found
         return found
 
@@ -87,6 +90,8 @@ class _Painting:
         self.item: Notification = index.data(ITEM)
         self.pending: bool = index.data(PENDING)
         self.age: str = index.data(AGE)
+        self.heading: str = index.data(HEADING)
+        self.sought: str = index.data(SOUGHT)
         self.layout = delegate.layout(index)
         self.spots = delegate.state
         self.p, self.c, self.fonts = painter, colours, fonts
@@ -103,6 +108,8 @@ class _Painting:
         return self.c.card_hover if self.hovered else self.c.card
 
     def run(self) -> None:
+        if self.layout.heading is not None:
+            self._text(self.layout.heading, self.heading, self.fonts.heading, self.c.muted)
         self._card()
         self._circle()
         self._texts()
@@ -116,7 +123,8 @@ class _Painting:
         self.p.setBrush(QColor(self.background))
         self.p.drawRoundedRect(card, 10, 10)
         if self.unread:
-            bar = QRectF(self.layout.card.left() + 3, self.layout.card.top() + 10, 4, self.layout.card.height() - 20)
+            inside = self.layout.card
+            bar = QRectF(inside.left() + px(3), inside.top() + px(10), px(4), inside.height() - px(20))
             self.p.setPen(Qt.PenStyle.NoPen)
             self.p.setBrush(QColor(self.c.danger if self.item.priority == "urgent" else self.c.accent))
             self.p.drawRoundedRect(bar, 2, 2)
@@ -126,22 +134,40 @@ class _Painting:
         self.p.setPen(Qt.PenStyle.NoPen)
         self.p.setBrush(mix(self.kind.name(), self.background, 0.16))
         self.p.drawEllipse(circle)
-        icons.draw(self.p, icons.kind_icon(self.item.type), self.kind, circle.adjusted(8, 8, -8, -8))
+        icons.draw(self.p, icons.kind_icon(self.item.type), self.kind, circle.adjusted(px(8), px(8), -px(8), -px(8)))
 
     def _texts(self) -> None:
         layout, fonts = self.layout, self.fonts
         title = fonts.title_unread if self.unread else fonts.title
-        self._text(layout.title, one_line(self.item.title), title, self.c.text)
+        self._sought(layout.title, one_line(self.item.title), title, self.c.text)
         said, colour = (f"{self.age} · Enviando…", self.c.accent) if self.pending else (self.age, self.c.muted)
         self._text(layout.age, said, fonts.small, colour)
         height = layout.message.height() // max(1, len(layout.lines))
         for number, line in enumerate(layout.lines):
             place = QRect(layout.message.left(), layout.message.top() + number * height, layout.message.width(), height)
-            self._text(place, line, fonts.body, self.c.text if self.unread else self.c.muted)
+            self._sought(place, line, fonts.body, self.c.text if self.unread else self.c.muted)
         if layout.pill is not None:
             self._pill(layout.pill)
+        if layout.mark is not None:
+            icons.draw(self.p, "silent", self.c.muted, QRectF(layout.mark))
         if layout.details is not None:
-            self._text(layout.details, details(self.item), fonts.small, self.c.muted)
+            self._sought(layout.details, details(self.item), fonts.small, self.c.muted)
+
+    def _sought(self, rect: QRect, text: str, used: QFont, colour: str) -> None:
+        """A text that may hold what is searched for: that is marked."""
+        self._text(rect, text, used, colour)
+        if not self.sought:
+            return
+        metrics = self.p.fontMetrics()
+        fitting = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+        for start, end in matches(fitting, self.sought):
+            left = rect.left() + metrics.horizontalAdvance(fitting[:start])
+            width = metrics.horizontalAdvance(fitting[:end]) - metrics.horizontalAdvance(fitting[:start])
+            self.p.setPen(Qt.PenStyle.NoPen)
+            self.p.setBrush(QColor(self.c.hit))
+            self.p.drawRoundedRect(QRectF(left - 1, rect.top(), width + 2, rect.height()), 3, 3)
+            place = QRect(left, rect.top(), width + 1, rect.height())
+            self._text(place, fitting[start:end], used, self.c.on_hit, elide=False)
 
     def _text(
         self,
@@ -150,10 +176,12 @@ class _Painting:
         used: QFont,
         colour: str,
         align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+        *,
+        elide: bool = True,
     ) -> None:
         self.p.setFont(used)
         self.p.setPen(QColor(colour))
-        fitting = self.p.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+        fitting = self.p.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width()) if elide else text
         self.p.drawText(rect, int(align | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine), fitting)
 
     def _pill(self, rect: QRect) -> None:
@@ -163,9 +191,12 @@ class _Painting:
         self.p.setBrush(QColor(colour))
         radius = rect.height() / 2
         self.p.drawRoundedRect(QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-        icons.draw(self.p, "warning", on, QRectF(rect.left() + 6, rect.top() + (rect.height() - 11) / 2, 11, 11))
+        size = px(11)
+        icons.draw(
+            self.p, "warning", on, QRectF(rect.left() + px(6), rect.top() + (rect.height() - size) / 2, size, size)
+        )
         word = PRIORITY_WORDS[self.item.priority]
-        self._text(rect.adjusted(20, 0, -5, 0), word, self.fonts.small_bold, on)
+        self._text(rect.adjusted(px(20), 0, -px(4), 0), word, self.fonts.small_bold, on)
 
     def _spot(self, spot: Spot, name: tuple[str, int]) -> None:
         hovered, pressed = self.spots.hovered == name, self.spots.pressed == name
@@ -181,7 +212,7 @@ class _Painting:
         if spot.kind == "check":
             if hovered or pressed:
                 self.p.drawEllipse(rect)
-            icons.draw(self.p, "check", self.c.good, rect.adjusted(5, 5, -5, -5))
+            icons.draw(self.p, "check", self.c.good, rect.adjusted(px(5), px(5), -px(5), -px(5)))
         else:
             self.p.drawRoundedRect(rect, 7, 7)
             colour = self.c.on_accent if first else self.c.text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,27 @@ from PySide6.QtGui import QDesktopServices
 from ..cache import Cache
 from ..config import ClientConfig
 from ..credentials import Credentials
+from ..launch import DEFAULT_PROFILE
+from ..network import Network
 from ..paths import resource
 from ..protocol import Json, Notification, User
 from ..session import Session
 from .actions import Actions
 from .bridge import Bridge, SessionListener
 from .center import Center
-from .desktop_toasts import DesktopToasts
+from .configuration import Configuration
+from .desktop_toasts import desktop_toasts
+from .diagnostics import Diagnostics
 from .item_menu import ItemMenu
+from .link_question import LinkQuestion
 from .login import Login, LoginWindow
-from .models import NotificationModel
+from .models import Clearing, NotificationModel
 from .outcomes import outcome, save_invitation
+from .quiet import Quiet
+from .settings import Settings
+from .shortcut import Shortcut, system_keys
+from .system_proxy import system_proxy
+from .system_quiet import SystemQuiet
 from .tasks import Tasks
 from .theme import Theme
 from .toast_card import ToastButton
@@ -38,7 +49,7 @@ from .tray import Tray
 
 log = logging.getLogger(__name__)
 
-TOAST_ICON = "icons/crmtray-128.png"
+TOAST_ICON = "icons/crmtray-64.png"
 
 
 class Desk(QObject):
@@ -57,18 +68,41 @@ class Desk(QObject):
         self.cache, self.tray, self.theme = cache, tray, theme
         self.tasks, self.bridge = Tasks(), Bridge()
         self._open_url = open_url
+        self._starting, self._state = False, "offline"
+        self._asked: list[str | None] = []
         spawn = self.tasks.spawn
-        self.session = Session(config, SessionListener(self.bridge), cache=cache, credentials=credentials)
+        listener, network = SessionListener(self.bridge), Network(config, system_proxy)
+        self.session = Session(config, listener, cache=cache, credentials=credentials, network=network)
         self.model = NotificationModel(cache)
-        self.center = Center(self.model, theme, menu=tray.menu)
-        self.actions = Actions(cache, self.session.outbox, self.session.sellers, spawn, open_url=open_url)
-        self.toasts = Toasts(cache, DesktopToasts(resource(TOAST_ICON)), ToastStack(theme), spawn)
+        self.center = Center(self.model, theme, self.session.explain, spawn, menu=tray.menu)
+        self.configuration, self.shortcut = Configuration(config), Shortcut(system_keys())
+        self.links = LinkQuestion(self.configuration, lambda: self.session.server)
+        session, ask = self.session, self.links.ask
+        self.actions = Actions(cache, session.outbox, session.sellers, spawn, open_url=open_url, ask_first=ask)
+        self.quiet = Quiet(cache, config.do_not_disturb_until, parent=self)
+        self.system_quiet = SystemQuiet(spawn, self)
+        service, own = desktop_toasts(resource(TOAST_ICON)), ToastStack(theme)
+        self.toasts = Toasts(cache, service, own, spawn, quiet=lambda: self.quiet.active)
         self.login_window = LoginWindow()
         self.login = Login(self.login_window, self.session.login, credentials, spawn)
+        self.diagnostics = Diagnostics(self.configuration, self.session, network, credentials, spawn)
+        parts = (theme, self.session, self.configuration, self.shortcut, tray.quiet_menu)
+        self.settings = Settings(*parts, spawn=spawn, open_url=open_url, notice=self.notice)
+        self._apply(config)
         self._connect_feed()
         self._connect_person()
+        self._connect_quiet()
         self._show_count()
         self.center.set_hosted(tray.available)
+
+    def _apply(self, config: ClientConfig) -> None:
+        self.toasts.configure(config)
+        self.shortcut.use(config.shortcut)
+        if config.profile != DEFAULT_PROFILE:
+            for window in (self.center, self.login_window):
+                window.setWindowTitle(f"{window.windowTitle()} ({config.profile})")
+        # A locked server can be read and not be changed.
+        self.login_window.server.setReadOnly("server" in config.locked)
 
     # --- wiring -------------------------------------------------------------------------------------------------
 
@@ -89,20 +123,47 @@ class Desk(QObject):
         self.actions.notice.connect(self.notice)
         self.center.read_all.connect(lambda: outbox.mark_all_read())
         self.center.cleared.connect(self._clear)
+        self.center.marked.connect(lambda id, read: outbox.mark_read(id) if read else outbox.mark_unread(id))
+        self.center.snoozed.connect(self.actions.snooze)
+        self.center.retry.connect(lambda: self.tasks.spawn(self.session.sync_now(), "connect again"))
         self.center.held_changed.connect(self._show_count)
         self.center.closed_for_good.connect(self.ended.set)
         self.toasts.triggered.connect(self.actions.trigger)
         self.toasts.opened.connect(self.center.show_item)
+        self.toasts.give_way_to(self.center)
         self.tray.opened.connect(self._open)
         self.tray.read_all.connect(lambda: outbox.mark_all_read())
         self.tray.logged_out.connect(lambda: self.tasks.spawn(self._log_out(), "log out"))
+        self.tray.diagnosed.connect(self.diagnostics.copy)
+        self.diagnostics.noticed.connect(self.notice)
         self.tray.quitted.connect(self.ended.set)
         self.tray.hosted.connect(self._hosted)
+        self.tray.settings.connect(self.settings.open)
+        self.shortcut.pressed.connect(self._open)
+        self.configuration.changed.connect(self.toasts.configure)
+        self.configuration.changed.connect(lambda config: self.quiet.set_setting(config.do_not_disturb_until))
         self.login.succeeded.connect(self._signed_in)
+
+    def _connect_quiet(self) -> None:
+        self.tray.quiet_menu.chosen.connect(self.quiet.choose)
+        self.center.header.quiet_button.setMenu(self.tray.quiet_menu)
+        self.system_quiet.changed.connect(self.quiet.set_system)
+        self.quiet.changed.connect(self._show_quiet)
+        self.quiet.ended.connect(self.toasts.quiet_ended)
 
     # --- beginning and end --------------------------------------------------------------------------------------
 
-    async def start(self, *, minimized: bool) -> None:
+    async def start(self, *, minimized: bool, notification: str | None = None) -> None:
+        """`notification`: the item to open at, as soon as it is here."""
+        self._starting = True
+        self._start_quiet()
+        if notification is not None:
+            self._asked.append(notification)
+        await self._start(minimized=minimized)
+        self._starting = False
+        self._show_asked()
+
+    async def _start(self, *, minimized: bool) -> None:
         if self.cache.owner is not None and not minimized:
             # What was here last time can be read while the keyring takes its time.
             self.center.open()
@@ -117,17 +178,31 @@ class Desk(QObject):
             self.center.showMinimized()
         if self.cache.recovered:
             self.notice(self.tr("Lo guardado en este equipo estaba dañado; se descarga de nuevo."))
+        self.diagnostics.tell_of_crash()
 
     async def start_with(self, server: str, email: str, password: str) -> None:
         """Signs in without asking."""
+        self._start_quiet()
         await self.session.login(server, email, password)
         self._show_user()
         self.center.open()
 
-    async def close(self) -> None:
+    def _start_quiet(self) -> None:
+        self.quiet.start()
+        self.tasks.spawn(self.system_quiet.start(), "the desktop's do not disturb")
+
+    def settle(self) -> None:
+        """The end may come at any moment now, without `close`: what is only on the screen yet goes into the cache."""
         self.center.finish_clearing()
-        for window in (self.center, self.login_window, self.actions):
+
+    async def close(self) -> None:
+        self.settle()
+        for window in (self.center, self.login_window, self.actions, self.links):
             window.close()
+        await self.settings.finish()
+        self.shortcut.close()
+        self.quiet.stop()
+        self.system_quiet.close()
         await self.toasts.close()
         await self.session.stop()
         await self.tasks.cancel()
@@ -147,9 +222,11 @@ class Desk(QObject):
         self.toasts.arrived(catching_up)
 
     def _connection(self, state: str, detail: str) -> None:
+        self._state = state
         self.center.set_loaded(self.cache.cursor is not None)
         self.center.set_connection(state, detail)
         self.tray.set_connection(state, detail)
+        self.settings.set_connection(state)
 
     def _performed(self, _id: str, action: str, result: Json) -> None:
         text, button = outcome(action, result), None
@@ -177,6 +254,12 @@ class Desk(QObject):
         self.tray.set_unread(unread)
         self.center.set_unread(unread)
 
+    def _show_quiet(self) -> None:
+        words = self.quiet.words
+        self.tray.set_quiet(words, ours=self.quiet.until is not None)
+        self.center.set_quiet(words, self.quiet.short)
+        self.settings.show_quiet(words)
+
     def notice(self, text: str, button: ToastButton | None = None) -> None:
         """Where the person is looking: in the center, or as a toast."""
         if self.center.isVisible() and not self.center.isMinimized():
@@ -188,11 +271,14 @@ class Desk(QObject):
 
     def _show_user(self) -> None:
         user: User | None = self.session.user
-        self.tray.set_user(None if user is None else user.name or user.email)
+        name = None if user is None else user.name or user.email
+        self.tray.set_user(name)
+        self.settings.set_account(name, self.session.server)
 
     def _signed_in(self) -> None:
         self._show_user()
         self.center.open()
+        self._show_asked()
 
     def _signed_out(self, message: str) -> None:
         self._leave()
@@ -201,6 +287,7 @@ class Desk(QObject):
     async def _log_out(self) -> None:
         server = self.session.server
         self._leave()
+        self.quiet.forget()
         await self.session.logout()
         self.login_window.open(server)
 
@@ -208,7 +295,46 @@ class Desk(QObject):
         self.center.forget_clearing()
         self.center.close()
         self.actions.close()
+        self.links.close()
         self.tray.set_user(None)
+        self.settings.set_account(None, self.session.server)
+
+    # --- from another start, or a link --------------------------------------------------------------------------
+
+    def show_notification(self, id: str | None) -> None:
+        """The center, at this item; one that is not here is asked for first. Nobody signed in: that first."""
+        if self.session.user is None:
+            self._asked.append(id)
+            if not self._starting:
+                self.login_window.open(self.session.server)
+        elif id is None or self.cache.get(id) is not None:
+            self._show_here(id)
+        else:
+            self.center.open()
+            self.tasks.spawn(self._find(id), "find a notification")
+
+    def _show_asked(self) -> None:
+        asked, self._asked = self._asked, []
+        for id in asked[-1:]:
+            self.show_notification(id)
+
+    def _show_here(self, id: str | None) -> None:
+        item = None if id is None else self.cache.get(id)
+        if item is None or item.snoozed_until is None or item.snoozed_until <= datetime.now(UTC):
+            self.center.show_item(id)
+            return
+        self.center.open()
+        until = item.snoozed_until.astimezone()
+        self.notice(self.tr("Esa notificación está pospuesta hasta el {}.").format(f"{until:%d/%m, %H:%M}"))
+
+    async def _find(self, id: str) -> None:
+        for _ in range(2):  # the first may be given up for a subscription, which brings the same
+            if self.cache.get(id) is None:
+                await self.session.pull_now()
+        if self._state == "offline" and self.cache.get(id) is None:
+            self.notice(self.tr("Sin conexión no se puede buscar esa notificación."))
+        else:
+            self._show_here(id)
 
     # --- from the person ----------------------------------------------------------------------------------------
 
@@ -228,12 +354,12 @@ class Desk(QObject):
         if item is not None:
             ItemMenu(item, self.actions, self.session.outbox, self.center).open(at)
 
-    def _clear(self, late: frozenset[str]) -> None:
+    def _clear(self, clearing: Clearing) -> None:
         """Removes what was there when the person cleared. What arrived since was never seen, and stays."""
-        if not late:
-            self.session.outbox.clear_all()
+        if not clearing.mixed:
+            self.session.outbox.clear_all(clearing.up_to)
             return
-        for id in self._all_ids() - late:
+        for id in self._all_ids() - clearing.late:
             self.session.outbox.remove(id)
 
     def _all_ids(self) -> set[str]:

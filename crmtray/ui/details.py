@@ -15,6 +15,8 @@ TEAM_MESSAGE = "team_message"
 """What `notify_seller` makes at the other person."""
 PRIORITY_WORDS: Mapping[Priority, str] = {"urgent": "Urgente", "high": "Alta"}
 """The priorities that are marked; the others are the normal case."""
+PRIORITY_NAMES: Mapping[Priority, str] = {"urgent": "Urgente", "high": "Alta", "medium": "Media", "low": "Baja"}
+"""Of all of them, from the most pressing down."""
 KIND_WORDS: Mapping[str, str] = {
     UNANSWERED: "Conversación sin respuesta",
     HOT_LEAD: "Lead caliente",
@@ -42,6 +44,11 @@ def details(item: Notification) -> str:
     return _SEPARATOR.join(part for part in parts if part)
 
 
+def kind_name(type: str) -> str:
+    """A kind in words; one that another program invented by its own name."""
+    return KIND_WORDS.get(type) or one_line(type.replace("_", " ")).capitalize()
+
+
 def one_line(text: str) -> str:
     """Remote text on one line: no line breaks, no control characters, no reversed writing direction."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -57,6 +64,7 @@ def spoken(item: Notification, age: str) -> str:
         one_line(item.message),
         details(item),
         age,
+        "Llegó sin aviso" if item.silent else "",
         f"Acciones: {', '.join(one_line(action.label) for action in item.actions)}" if item.actions else "",
     ]
     return ". ".join(part for part in parts if part)

@@ -37,9 +37,15 @@ class ItemMenu(QMenu):
             self._add(self.tr("Marcar como no leída"), lambda: outbox.mark_unread(item.id))
         else:
             self._add(self.tr("Marcar como leída"), lambda: outbox.mark_read(item.id))
-        later = self.addMenu(self.tr("Recordar más tarde"))
-        for choice in choices(clock()):
+        later = self.addMenu(self.tr("Posponer"))
+        now = clock()
+        if item.snoozed_until is not None and item.snoozed_until > now:
+            later.addAction(self.tr("Traer ahora")).triggered.connect(lambda: actions.snooze(item.id, now))
+            later.addSeparator()
+        for choice in choices(now):
             later.addAction(choice.label).triggered.connect(lambda _=False, at=choice.at: outbox.snooze(item.id, at))
+        later.addSeparator()
+        later.addAction(self.tr("Elegir fecha y hora…")).triggered.connect(lambda: actions.ask_snooze(item.id))
         self._add(self.tr("Copiar texto"), lambda: QGuiApplication.clipboard().setText(f"{item.title}\n{item.message}"))
         self.addSeparator()
         self._add(self.tr("Quitar"), lambda: outbox.remove(item.id))

@@ -8,24 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from ..cache import Cache
+from ..cache_views import EVERYTHING, Counts, Narrowing
 from ..protocol import Notification
-from ..relative_time import relative
+from ..relative_time import clock_time, day_heading, relative
 from .details import spoken
 
-PAGE = 100
-MOST_SINGLE = 200
+PAGE = 60
+DAY = timedelta(days=1)
+MOST_SINGLE = 20
 """More changed ids than this are taken in by comparing the loaded part as a whole."""
+MOST_LOADED = 4 * PAGE
+"""While one looks at the top, a live feed does not make the loaded part longer than this."""
 Index = QModelIndex | QPersistentModelIndex
 NO_PARENT = QModelIndex()
 ITEM = Qt.ItemDataRole.UserRole + 1
 PENDING = Qt.ItemDataRole.UserRole + 2
 AGE = Qt.ItemDataRole.UserRole + 3
+HEADING = Qt.ItemDataRole.UserRole + 4
+"""The day, over the first row of each."""
+SOUGHT = Qt.ItemDataRole.UserRole + 5
+"""The words that are searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Row:
 
     item: Notification
     pending: bool
+    day: date
 
     @property
     def key(self) -> tuple[datetime, str]:
@@ -41,14 +50,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What the person wants to see."""
+class Clearing:
+    """`up_to`: the feed's cursor when the person cleared. `late`: the ids that came after, and stay; `mixed`: some
+    of them had been made before that cursor (a snooze ended), so "all up to there" would take them too."""
 
-    unread: bool = False
-    search: str = ""
-
-    def __bool__(self) -> bool:
-        return self.unread or bool(self.search)
+    up_to: tuple[str, int] | None
+    late: frozenset[str] = frozenset()
+    mixed: bool = False
 
 
 class NotificationModel(QAbstractListModel):
@@ -56,6 +64,8 @@ class NotificationModel(QAbstractListModel):
 
     shown = Signal(int)
     """How many rows are loaded now, after every change of that number."""
+    touched = Signal()
+    """What the cache holds may be another: of the rows, of their numbers, of an item that is looked at."""
 
     def __init__(
         self, cache: Cache, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), parent: QObject | None = None
@@ -64,8 +74,12 @@ class NotificationModel(QAbstractListModel):
         self._cache, self._clock = cache, clock
         self._rows: list[Row] = []
         self._more = False
-        self._narrowing = Narrowing()
+        self._narrowing = EVERYTHING
+        self.at_top = True
+        """Told by the view: nobody looks at rows further down, so they need not stay."""
         self._late: set[str] | None = None
+        self._held_at: tuple[str, int] | None = None
+        self._today = self._clock().astimezone().date()
         self.reload()
 
     # --- Qt's questions -----------------------------------------------------------------------------------------
@@ -84,10 +98,32 @@ class NotificationModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return row.item.title
         if role == AGE:
-            return relative(row.item.created_at, self._clock())
+            return self._age(row.item)
+        if role == HEADING:
+            return self._heading(index.row())
+        if role == SOUGHT:
+            return self._narrowing.search
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return spoken(row.item, relative(row.item.created_at, self._clock()))
+            return self._spoken(row.item)
         return None
+
+    def _age(self, item: Notification) -> str:
+        now = self._clock()
+        if item.snoozed_until is not None and item.snoozed_until > now:
+            return f"Vuelve {clock_time(item.snoozed_until, now)}"
+        if now - item.created_at < DAY:
+            return relative(item.created_at, now)
+        local = item.created_at.astimezone()
+        return f"{local.hour}:{local.minute:02}"  # the heading over it says the day
+
+    def _spoken(self, item: Notification) -> str:
+        age = self._age(item)
+        return spoken(item, clock_time(item.created_at, self._clock()) if age[0].isdigit() else age)
+
+    def _heading(self, at: int) -> str:
+        if at > 0 and self._rows[at - 1].day == self._rows[at].day:
+            return ""
+        return day_heading(self._rows[at].item.created_at, self._clock())
 
     def canFetchMore(self, parent: Index = NO_PARENT) -> bool:
         return not parent.isValid() and self._more
@@ -114,6 +150,19 @@ class NotificationModel(QAbstractListModel):
         found: Notification | None = self.data(index, ITEM)
         return found
 
+    def get(self, id: str) -> Notification | None:
+        """Whether shown or not."""
+        return self._cache.get(id)
+
+    def pending(self, id: str) -> bool:
+        return bool(self._cache.pending_actions(id))
+
+    def counts(self) -> Counts:
+        return Counts() if self.held else self._cache.counts(self._narrowing, now=self._clock())
+
+    def now(self) -> datetime:
+        return self._clock()
+
     def find(self, id: str) -> QModelIndex:
         """The row of this item, older pages included; invalid when it is not (or no longer) shown."""
         item = self._cache.get(id)
@@ -130,17 +179,22 @@ class NotificationModel(QAbstractListModel):
     def refresh(self, ids: Collection[str]) -> None:
         """Takes in what the cache says now of these ids; of everything when there are none."""
         if not ids or len(ids) > MOST_SINGLE or self._narrowing.search:
-            self._compare()
+            self._compare(len(ids))
         else:
             for id in ids:
                 self._refresh_one(id)
+        self._trim()
         self._fill_up()
+        self.touched.emit()
 
     def tick(self) -> None:
-        """Ages moved on, and a snooze may have ended."""
+        """Ages moved on, a snooze may have ended, and today may be another day."""
         self._fill_up()
+        roles = [int(AGE), int(Qt.ItemDataRole.AccessibleTextRole)]
+        if (today := self._clock().astimezone().date()) != self._today:
+            self._today = today
+            roles.append(int(HEADING))
         if self._rows:
-            roles = [AGE, Qt.ItemDataRole.AccessibleTextRole]
             self.dataChanged.emit(self.index(0), self.index(len(self._rows) - 1), roles)
 
     def reload(self) -> None:
@@ -149,6 +203,7 @@ class NotificationModel(QAbstractListModel):
         self._rows, self._more = list(first), len(first) == PAGE and not self.held
         self.endResetModel()
         self.shown.emit(len(self._rows))
+        self.touched.emit()
 
     # --- clearing, with a way back ------------------------------------------------------------------------------
 
@@ -158,13 +213,19 @@ class NotificationModel(QAbstractListModel):
 
     def hold(self) -> None:
         """Shows an empty list; what arrives from now on appears in it."""
-        self._late = set()
+        self._late, self._held_at = set(), self._cache.cursor
         self.reload()
 
     def arrived(self, ids: Collection[str]) -> None:
         if self._late is not None:
             self._late.update(ids)
             self.refresh(ids)
+
+    def clearing(self) -> Clearing:
+        """What is to go: all there was when it was held, but for what has come, or come back, since."""
+        late = frozenset(self._late or ())
+        woken = self._cache.covered(late, self._held_at[1]) if self._held_at is not None else late
+        return Clearing(self._held_at, late, bool(woken))
 
     @property
     def late(self) -> frozenset[str]:
@@ -187,20 +248,24 @@ class NotificationModel(QAbstractListModel):
             late = (self._cache.get(id) for id in self._late)
             found = sorted((item for item in late if item is not None and self._wanted(item)), key=_key, reverse=True)
             return self._made(found) if before is None else []
-        unread = True if self._narrowing.unread else None
-        search = self._narrowing.search or None
-        now = self._clock()
-        return self._made(self._cache.page(before=before, limit=limit, unread=unread, search=search, now=now))
+        return self._made(self._cache.page(self._narrowing, before=before, limit=limit, now=self._clock()))
 
     def _made(self, items: Sequence[Notification]) -> list[Row]:
-        return [Row(item, bool(self._cache.pending_actions(item.id))) for item in items]
+        pending = self._cache.pending_ids()
+        return [Row(item, item.id in pending, item.created_at.astimezone().date()) for item in items]
 
     def _wanted(self, item: Notification) -> bool:
         if self._late is not None and item.id not in self._late:
             return False
-        if self._narrowing.unread and item.read:
+        wanted = self._narrowing
+        if wanted.unread is not None and wanted.unread == item.read:
             return False
-        return item.snoozed_until is None or item.snoozed_until <= self._clock()
+        if wanted.kinds and item.type not in wanted.kinds:
+            return False
+        if wanted.priorities and item.priority not in wanted.priorities:
+            return False
+        snoozed = item.snoozed_until is not None and item.snoozed_until > self._clock()
+        return snoozed == wanted.snoozed
 
     def _refresh_one(self, id: str) -> None:
         item = self._cache.get(id)
@@ -234,23 +299,30 @@ class NotificationModel(QAbstractListModel):
                 high = middle
         return low
 
-    def _compare(self) -> None:
+    def _compare(self, news: int) -> None:
         """Turns the loaded rows into what the cache holds, with as few changes as the view needs to see."""
-        limit = max(PAGE, len(self._rows))
+        limit = PAGE if self.at_top else max(PAGE, len(self._rows) + news)
         wanted = self._page(None, limit)
         self._more = len(wanted) == limit and not self.held
         ids = {row.item.id for row in wanted}
-        if not self._rows or not wanted or len(ids.difference(row.item.id for row in self._rows)) > PAGE:
+        kept = sum(1 for row in self._rows if row.item.id in ids)
+        if not self._rows and not wanted:
+            return
+        if not kept or (self.at_top and len(wanted) - kept > PAGE // 2):
             self._reset_to(wanted)
             return
-        for at in range(len(self._rows) - 1, -1, -1):
-            if self._rows[at].item.id not in ids:
-                self._remove(at, at)
+        for first, last in _runs([at for at, row in enumerate(self._rows) if row.item.id not in ids]):
+            self._remove(first, last)
+        have = {row.item.id for row in self._rows}
+        for first, last in reversed(_runs([at for at, row in enumerate(wanted) if row.item.id not in have])):
+            self._insert(first, wanted[first : last + 1])
         for at, row in enumerate(wanted):
-            if at < len(self._rows) and self._rows[at].item.id == row.item.id:
-                self._replace(at, row)
-            else:
-                self._insert(at, [row])
+            self._replace(at, row)
+
+    def _trim(self) -> None:
+        if self.at_top and len(self._rows) > MOST_LOADED:
+            self._more = True
+            self._remove(PAGE, len(self._rows) - 1)
 
     def _reset_to(self, rows: Sequence[Row]) -> None:
         self.beginResetModel()
@@ -269,18 +341,36 @@ class NotificationModel(QAbstractListModel):
             self.beginInsertRows(QModelIndex(), at, at + len(rows) - 1)
             self._rows[at:at] = rows
             self.endInsertRows()
+            self._tell_heading(at + len(rows))
             self.shown.emit(len(self._rows))
 
     def _remove(self, first: int, last: int) -> None:
         self.beginRemoveRows(QModelIndex(), first, last)
         del self._rows[first : last + 1]
         self.endRemoveRows()
+        self._tell_heading(first)
         self.shown.emit(len(self._rows))
+
+    def _tell_heading(self, at: int) -> None:
+        """The row after a change may begin its day now, or not any more."""
+        if at < len(self._rows):
+            self.dataChanged.emit(self.index(at), self.index(at), [int(HEADING)])
 
     def _fill_up(self) -> None:
         """Rows that went away must not leave a short list while the cache has older ones."""
         while self._more and len(self._rows) < PAGE // 2:
             self.fetchMore()
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each unbroken run, the last run first: what is done to it does not move the others."""
+    runs: list[tuple[int, int]] = []
+    for at in places:
+        if runs and runs[-1][1] == at - 1:
+            runs[-1] = runs[-1][0], at
+        else:
+            runs.append((at, at))
+    return runs[::-1]
 
 
 def _key(item: Notification) -> tuple[datetime, str]:

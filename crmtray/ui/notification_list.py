@@ -20,19 +20,26 @@ from .theme import Theme
 
 
 class NotificationList(QListView):
-    """Up and down go from row to row; Tab, left and right through a row's buttons; Enter or Space press."""
+    """Up and down go from row to row; Tab, left and right through a row's buttons; Enter or Space press a button.
+    On the row itself Enter opens its details and Space marks it read or unread."""
 
     pressed_action = Signal(str, int)
     """The notification's id and the number of its action."""
     pressed_check = Signal(str)
     wants_menu = Signal(str, QPoint)
     wants_removed = Signal(str)
+    wants_details = Signal(str)
+    wants_read = Signal(str, bool)
+    """Whether it is to be read."""
+    typed = Signal(str)
+    """Letters, which nothing here takes: the beginning of a search."""
 
     def __init__(self, model: NotificationModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("list")
         self.setAccessibleName(self.tr("Notificaciones"))
         self.setModel(model)
+        self._notifications = model
         self._delegate = NotificationDelegate(theme, lambda: self.viewport().width(), self)
         self.setItemDelegate(self._delegate)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -42,11 +49,23 @@ class NotificationList(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.verticalScrollBar().setSingleStep(24)
+        self.verticalScrollBar().rangeChanged.connect(self._show_handle)
+        self.verticalScrollBar().valueChanged.connect(self._tell_place)
         self.setMouseTracking(True)
+        self._pressed_row: str | None = None
         theme.changed.connect(self.scheduleDelayedItemsLayout)
         model.dataChanged.connect(self._check_focus)
         # A button that appears or goes changes the height of its row.
         model.dataChanged.connect(self.scheduleDelayedItemsLayout)
+
+    def _tell_place(self, value: int) -> None:
+        self._notifications.at_top = value < self.viewport().height()
+
+    def _show_handle(self, _least: int, most: int) -> None:
+        """The bar always has its room, so that rows keep their width; with nothing to scroll it shows nothing."""
+        bar = self.verticalScrollBar()
+        bar.setProperty("idle", "false" if most else "true")
+        bar.style().polish(bar)
 
     # --- where the buttons are ----------------------------------------------------------------------------------
 
@@ -88,9 +107,22 @@ class NotificationList(QListView):
         if event.button() == Qt.MouseButton.LeftButton and found is not None:
             self._delegate.state.pressed = _name(*found)
             self.viewport().update()
+        self._pressed_row = None if found is not None else self._card_at(event)
+
+    def _card_at(self, event: QMouseEvent) -> str | None:
+        """The item whose card is under the left button; the heading of a day is none."""
+        place = event.position().toPoint()
+        index = self.indexAt(place)
+        if event.button() != Qt.MouseButton.LeftButton or not index.isValid():
+            return None
+        inside = place - self.visualRect(index).topLeft()
+        return str(index.data(ITEM).id) if self._delegate.layout(index).card.contains(inside) else None
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
+        row, self._pressed_row = self._pressed_row, None
+        if row is not None and row == self._card_at(event) and self._spot_at(event.position().toPoint()) is None:
+            self.wants_details.emit(row)
         pressed, self._delegate.state.pressed = self._delegate.state.pressed, None
         self.viewport().update()
         found = self._spot_at(event.position().toPoint())
@@ -141,13 +173,15 @@ class NotificationList(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self._press_focused()
+            self._press_focused(space=key == Qt.Key.Key_Space)
         elif key == Qt.Key.Key_Right:
             self._move_spot(1)
         elif key == Qt.Key.Key_Left:
             self._move_spot(-1)
         elif key == Qt.Key.Key_Delete and self.currentIndex().isValid():
             self.wants_removed.emit(self.currentIndex().data(ITEM).id)
+        elif event.text().isalnum() and not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier:
+            self.typed.emit(event.text())
         else:
             super().keyPressEvent(event)
 
@@ -158,15 +192,17 @@ class NotificationList(QListView):
         self._focus(None)
         return super().focusNextPrevChild(next)
 
-    def _press_focused(self) -> None:
+    def _press_focused(self, *, space: bool) -> None:
         index, number = self.currentIndex(), self.focused_spot
         if not index.isValid():
             return
-        if number is None:
-            # Enter on a row must not do anything by surprise: it leads to the row's first button.
-            self._move_spot(1)
-        else:
+        if number is not None:
             self._press(index, number)
+        elif space:
+            item: Notification = index.data(ITEM)
+            self.wants_read.emit(item.id, not item.read)
+        else:
+            self.wants_details.emit(index.data(ITEM).id)
 
     def _move_spot(self, step: int) -> bool:
         index, number = self.currentIndex(), self.focused_spot

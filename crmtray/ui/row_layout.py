@@ -14,14 +14,8 @@ from PySide6.QtGui import QFont, QFontMetrics, QTextLayout, QTextOption
 
 from ..protocol import Notification
 from .details import PRIORITY_WORDS, details, one_line
-from .theme import font
+from .theme import font, px
 
-SIDE = 8
-GAP = 4
-PAD = 12
-CIRCLE = 36
-BUTTON = 28
-BUTTON_PAD = 10
 MOST_LINES = 3
 
 
@@ -33,13 +27,32 @@ class Fonts:
     small: QFont
     small_bold: QFont
     button: QFont
+    heading: QFont
 
     @classmethod
     def current(cls) -> Fonts:
         return cls(
             font(pixels=13), font(pixels=13, bold=True), font(pixels=13), font(pixels=12), font(pixels=11, bold=True),
-            font(pixels=12, bold=True),
+            font(pixels=12, bold=True), font(pixels=12, bold=True),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Of the design, for the text size in use."""
+
+    side: int
+    gap: int
+    pad: int
+    circle: int
+    button: int
+    button_pad: int
+    mark: int
+
+    @classmethod
+    def current(cls) -> Lengths:
+        button = max(px(28), QFontMetrics(font(pixels=12, bold=True)).height() + px(10))
+        return cls(px(8), px(4), px(12), px(36), button, px(10), px(13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +67,14 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
+    """`heading`: the day, over the card; `mark`: that the item came silently."""
+
     height: int
+    heading: QRect | None
     card: QRect
     circle: QRect
     pill: QRect | None
+    mark: QRect | None
     age: QRect
     title: QRect
     lines: tuple[str, ...]
@@ -66,55 +83,64 @@ class RowLayout:
     spots: tuple[Spot, ...]
 
 
-def lay_out(item: Notification, width: int, fonts: Fonts, *, check_label: str) -> RowLayout:
-    card_width = width - 2 * SIDE
-    left = SIDE + PAD + CIRCLE + 10
-    right = SIDE + card_width - PAD
-    room = right - left
-    y = GAP + PAD
-    circle = QRect(SIDE + PAD, y, CIRCLE, CIRCLE)
-    pill, age = _top_line(item, left, y, room, fonts)
+def lay_out(
+    item: Notification, width: int, fonts: Fonts, lengths: Lengths, *, check_label: str, heading: bool = False
+) -> RowLayout:
+    side, gap, pad = lengths.side, lengths.gap, lengths.pad
+    top = gap + (QFontMetrics(fonts.heading).lineSpacing() + px(12) if heading else 0)
+    day = QRect(side + px(4), px(6), width - 2 * side, top - px(8)) if heading else None
+    card_width = width - 2 * side
+    left, right = side + pad + lengths.circle + px(10), side + card_width - pad
+    room, y = right - left, top + pad
+    circle = QRect(side + pad, y, lengths.circle, lengths.circle)
+    pill, mark, age = _top_line(item, left, y, room, fonts, lengths)
     title = QRect(left, age.bottom() + 3, room, QFontMetrics(fonts.title_unread).lineSpacing())
     lines = wrapped(one_line(item.message), fonts.body, room, MOST_LINES)
-    line_height = QFontMetrics(fonts.body).lineSpacing()
-    message = QRect(left, title.bottom() + 3, room, line_height * len(lines))
+    message = QRect(left, title.bottom() + 3, room, QFontMetrics(fonts.body).lineSpacing() * len(lines))
     y = message.bottom() + 1
     detail = None
     if details(item):
         detail = QRect(left, y + 3, room, QFontMetrics(fonts.small).lineSpacing())
         y = detail.bottom() + 1
-    spots, y = _buttons(item, left, max(y, circle.bottom() + 1), room, fonts)
+    spots, y = _buttons(item, left, max(y, circle.bottom() + 1), room, fonts, lengths)
     if not item.read:
-        check = QRect(right - BUTTON + 4, GAP + PAD - 6, BUTTON, BUTTON)
+        check = QRect(right - lengths.button + 4, top + pad - 6, lengths.button, lengths.button)
         spots = (*spots, Spot("check", len(item.actions), check, check_label))
-    height = y + PAD + GAP
-    card = QRect(SIDE, GAP, card_width, height - 2 * GAP)
-    return RowLayout(height, card, circle, pill, age, title, lines, message, detail, spots)
+    height = y + pad + gap
+    card = QRect(side, top, card_width, height - gap - top)
+    return RowLayout(height, day, card, circle, pill, mark, age, title, lines, message, detail, spots)
 
 
-def _top_line(item: Notification, left: int, y: int, room: int, fonts: Fonts) -> tuple[QRect | None, QRect]:
+def _top_line(
+    item: Notification, left: int, y: int, room: int, fonts: Fonts, lengths: Lengths
+) -> tuple[QRect | None, QRect | None, QRect]:
     height = QFontMetrics(fonts.small).lineSpacing() + 2
     word = PRIORITY_WORDS.get(item.priority)
-    pill = None
+    x, pill, mark = left, None, None
     if word is not None:
-        pill = QRect(left, y, QFontMetrics(fonts.small_bold).horizontalAdvance(word) + 26, height)
-    start = left if pill is None else pill.right() + 9
-    return pill, QRect(start, y, left + room - BUTTON - start, height)
+        pill = QRect(x, y, QFontMetrics(fonts.small_bold).horizontalAdvance(word) + px(26), height)
+        x = pill.right() + px(9)
+    if item.silent:
+        mark = QRect(x, y + (height - lengths.mark) // 2, lengths.mark, lengths.mark)
+        x = mark.right() + px(5)
+    return pill, mark, QRect(x, y, left + room - lengths.button - x, height)
 
 
-def _buttons(item: Notification, left: int, y: int, room: int, fonts: Fonts) -> tuple[tuple[Spot, ...], int]:
+def _buttons(
+    item: Notification, left: int, y: int, room: int, fonts: Fonts, lengths: Lengths
+) -> tuple[tuple[Spot, ...], int]:
     """They flow onto a second line when they must."""
-    metrics = QFontMetrics(fonts.button)
-    x, top = left, y + 9
+    metrics, tall = QFontMetrics(fonts.button), lengths.button
+    x, top = left, y + px(9)
     spots: list[Spot] = []
     for index, action in enumerate(item.actions):
         label = one_line(action.label)
-        width = min(metrics.horizontalAdvance(label) + 2 * BUTTON_PAD, room)
+        width = min(metrics.horizontalAdvance(label) + 2 * lengths.button_pad, room)
         if x > left and x + width > left + room:
-            x, top = left, top + BUTTON + 6
-        spots.append(Spot("action", index, QRect(x, top, width, BUTTON), label))
-        x += width + 6
-    return tuple(spots), top + BUTTON if spots else y
+            x, top = left, top + tall + px(6)
+        spots.append(Spot("action", index, QRect(x, top, width, tall), label))
+        x += width + px(6)
+    return tuple(spots), top + tall if spots else y
 
 
 def wrapped(text: str, used: QFont, width: int, most: int) -> tuple[str, ...]:

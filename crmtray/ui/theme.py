@@ -7,17 +7,20 @@ holds it to that). It must not know what is shown.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from ..paths import resource
 from ..protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED
 
 WIDTH = 384
-"""Of the center, in logical pixels."""
+"""Of the center, in logical pixels, with text as large as designed."""
+PIXELS, MOST_PIXELS = 13, 30
+"""Of ordinary text: as designed, and the largest for which a screen has room."""
 SCHEME_VARIABLE = "CRMTRAY_COLOR_SCHEME"
 
 
@@ -48,6 +51,8 @@ class Colours:
     hot_lead: str
     follow_up: str
     performance: str
+    hit: str
+    on_hit: str
 
     def kind(self, type: str) -> str:
         known: dict[str, str] = {
@@ -87,6 +92,8 @@ LIGHT = Colours(
     hot_lead="#B4440A",
     follow_up="#2B52D6",
     performance="#7335C4",
+    hit="#FFE08A",
+    on_hit="#141C2E",
 )
 DARK = Colours(
     window="#10141D",
@@ -112,6 +119,8 @@ DARK = Colours(
     hot_lead="#FFA36E",
     follow_up="#8DAEFF",
     performance="#CBA6FF",
+    hit="#FFD666",
+    on_hit="#1A1405",
 )
 
 
@@ -137,27 +146,55 @@ class Theme(QObject):
 
     def follow(self) -> None:
         """Looks again at what is wanted."""
-        wanted = self._wanted()
-        if wanted is not self.colours:
+        wanted, text = self._wanted(), base_font()
+        if wanted is not self.colours or _shape(text) != _shape(self._app.font()):
+            self._app.setFont(text)
             self.colours = wanted
             self._apply()
             self.changed.emit()
 
     def _apply(self) -> None:
         self._app.setPalette(palette(self.colours))
-        self._app.setStyleSheet(style_sheet(self.colours))
+        self._app.setStyleSheet(scaled(style_sheet(self.colours), scale()))
 
 
 def base_font() -> QFont:
-    """The system's own, at a size that reads well at the center's width."""
+    """The system's own, as large as the person has set it, and never smaller than reads well in the center."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
-    font.setPixelSize(13)
+    font.setPixelSize(min(max(QFontInfo(font).pixelSize(), PIXELS), MOST_PIXELS))
     return font
 
 
-def font(*, pixels: int = 13, bold: bool = False) -> QFont:
+def _shape(font: QFont) -> tuple[str, int]:
+    return font.family(), font.pixelSize()
+
+
+def scale() -> float:
+    """How much larger than designed for text is to be, as the person's system says."""
+    return max(1.0, QGuiApplication.font().pixelSize() / PIXELS)
+
+
+def px(pixels: float) -> int:
+    """A length of the design, for the text size in use."""
+    return round(pixels * scale())
+
+
+def center_width() -> int:
+    return px(WIDTH)
+
+
+def scaled(sheet: str, by: float) -> str:
+    """The lengths of a style sheet, but for hair lines and frames."""
+    return re.sub(r"\b(\d+)px", lambda found: f"{_length(int(found[1]), by)}px", sheet)
+
+
+def _length(pixels: int, by: float) -> int:
+    return pixels if pixels <= 2 else round(pixels * by)
+
+
+def font(*, pixels: int = PIXELS, bold: bool = False) -> QFont:
     made = QFont(QGuiApplication.font())
-    made.setPixelSize(pixels)
+    made.setPixelSize(px(pixels))
     made.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return made
 
@@ -227,6 +264,13 @@ def style_sheet(c: Colours) -> str:
     QLabel[look="muted"] {{ color: {c.muted}; }}
     QLabel[look="small"] {{ color: {c.muted}; font-size: 12px; }}
     QLabel[look="error"] {{ color: {c.danger}; font-size: 12px; }}
+    QLabel[look="kind"] {{ color: {c.muted}; font-size: 12px; font-weight: 600; }}
+    QLabel[look="label"] {{ color: {c.muted}; font-size: 12px; }}
+    QLabel[look="title"] {{ font-size: 17px; font-weight: 600; color: {c.text}; }}
+    QLabel[look="urgent"] {{ background: {c.danger}; color: {c.on_danger}; border-radius: 6px; padding: 1px 8px;
+                             font-size: 11px; font-weight: 600; }}
+    QLabel[look="high"] {{ color: {c.warning}; border: 1px solid {c.warning}; border-radius: 6px; padding: 0px 7px;
+                           font-size: 11px; font-weight: 600; }}
     QLabel#count {{ background: {c.danger}; color: {c.on_danger}; border-radius: 7px; padding: 1px 7px;
                     font-size: 11px; font-weight: 600; }}
     QFrame[look="line"] {{ background: {c.card_unread}; border: none; border-bottom: 1px solid {c.border}; }}
@@ -260,6 +304,19 @@ def style_sheet(c: Colours) -> str:
     QPushButton[look="tab"]:checked {{ background: {c.button}; color: {c.text}; }}
     QPushButton[look="tab"]:hover {{ color: {c.text}; }}
     QPushButton[look="tab"]:focus {{ border-color: {c.accent}; }}
+    QPushButton[look="chip"], QToolButton[look="chip"] {{ background: {c.card}; color: {c.text};
+        border: 1px solid {c.border}; border-radius: 10px; padding: 3px 9px 3px 7px; font-size: 12px; }}
+    QPushButton[look="chip"]:hover, QToolButton[look="chip"]:hover {{ background: {c.button}; }}
+    QPushButton[look="chip"]:checked, QToolButton[look="chip"][chosen="true"] {{ background: {c.button};
+        border: 1px solid {c.accent}; font-weight: 600; }}
+    QPushButton[look="chip"]:focus, QToolButton[look="chip"]:focus {{ border: 2px solid {c.accent};
+        padding: 2px 8px 2px 6px; }}
+    QToolButton[look="chip"]::menu-indicator {{ image: none; }}
+    QScrollArea#details, QWidget#details {{ background: {c.window}; border: none; }}
+    QFrame[look="fields"] {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 10px; }}
+    QFrame#details-head, QFrame#details-foot {{ background: {c.card}; border: none; }}
+    QFrame#details-head {{ border-bottom: 1px solid {c.border}; }}
+    QFrame#details-foot {{ border-top: 1px solid {c.border}; }}
     QToolButton[look="icon"] {{ background: transparent; border: 2px solid transparent; border-radius: 8px;
                                 padding: 4px; }}
     QToolButton[look="icon"]:hover {{ background: {c.button}; }}
@@ -279,6 +336,7 @@ def style_sheet(c: Colours) -> str:
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
     QScrollBar::handle:vertical {{ background: {c.button_hover}; border-radius: 3px; min-height: 32px; }}
     QScrollBar::handle:vertical:hover {{ background: {c.muted}; }}
+    QScrollBar[idle="true"]::handle:vertical {{ background: transparent; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QFrame#toast {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 12px; }}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from .sounds import Sound
 
 Urgency = Literal["low", "normal", "critical"]
 
@@ -17,7 +19,7 @@ class ToastButton:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`key` names it for taking it back. Plain text throughout."""
+    """`key` names it: another card with this key takes its place. Plain text throughout."""
 
     key: str
     type: str
@@ -26,11 +28,20 @@ class Card:
     buttons: tuple[ToastButton, ...]
     clicked: Callable[[], None]
     urgency: Urgency
-    seconds: float
+    seconds: float | None
+    """None: until it is closed, or taken back."""
+    sound: Sound | None = None
+    click_label: str = ""
+    """What a click on the card itself does, for services that offer it in a menu."""
 
 
 class Channel(Protocol):
     """Something that can put a card on the screen."""
+
+    closed: Callable[[str], None]
+    """Called with the key of a card that has gone by itself, or by the person."""
+    lost: Callable[[Collection[str]], None]
+    """Called with the keys of cards that are not on the screen any more through no act of anybody."""
 
     async def show(self, card: Card) -> bool:
         """Whether it is on the screen now."""
@@ -39,3 +50,7 @@ class Channel(Protocol):
         """Takes it off when it is still there."""
 
     async def close(self) -> None: ...
+
+
+def nobody_listens(told: object) -> None:
+    """What a channel calls until somebody listens."""

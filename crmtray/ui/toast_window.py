@@ -1,36 +1,53 @@
 """Our own toasts, for desktops without a notification service: small windows at the lower right.
 
-They never take the focus, stay while the pointer is on them, and go after their time.
+They come up without taking the focus, stay while the pointer or the keyboard is on them, and go after their time;
+urgent ones when somebody has seen them. Owns the windows and their places, not what they say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QBitmap, QEnterEvent, QGuiApplication, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QBitmap,
+    QEnterEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from . import icons
+from . import icons, sounds
 from .bars import plain_label
 from .row_layout import wrapped
+from .sounds import Sound
 from .theme import Theme, font, mix
-from .toast_card import Card
+from .toast_card import Card, ToastButton, nobody_listens
 
 TOAST_WIDTH = 360
 MARGIN = 16
 SPACING = 10
 RADIUS = 12
+ROOM = TOAST_WIDTH - 14 - 40 - 12 - 12
+"""For text and buttons: beside the picture, inside the margins."""
+BUTTON_SPACING = 6
 MOST = 4
-"""Windows on the screen at once; the oldest gives way."""
+"""Windows on the screen at once; the oldest that is not urgent gives way."""
 
 
 class ToastWindow(QWidget):
     ended = Signal(str)
+    """The key, when it has gone by its time or by the person."""
 
     def __init__(self, card: Card, theme: Theme) -> None:
         flags = Qt.WindowType.Tool | Qt.WindowType.FramelessWindowHint | Qt.WindowType.WindowStaysOnTopHint
-        super().__init__(None, flags | Qt.WindowType.WindowDoesNotAcceptFocus)
+        # On X11 without the window manager: it would put each toast into the task bar, and Qt cannot tell it not to.
+        super().__init__(None, flags | Qt.WindowType.X11BypassWindowManagerHint)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAttribute(Qt.WidgetAttribute.WA_X11NetWmWindowTypeNotification)
@@ -41,9 +58,9 @@ class ToastWindow(QWidget):
         self.card = card
         self.buttons: list[QPushButton] = []
         self._build(card, theme)
-        self._timer = QTimer(self, singleShot=True, interval=round(card.seconds * 1000))
-        self._timer.timeout.connect(self.end)
-        self._timer.start()
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._time_over)
+        self._wait()
 
     def _build(self, card: Card, theme: Theme) -> None:
         frame = QFrame()
@@ -58,12 +75,15 @@ class ToastWindow(QWidget):
         column = QVBoxLayout()
         column.setSpacing(4)
         column.addLayout(self._title(card, theme))
-        room = TOAST_WIDTH - 14 - 40 - 12 - 12
+        if card.urgency == "critical":
+            urgent = plain_label(self.tr("Urgente"), "urgent")
+            urgent.setMinimumHeight(18)  # less is drawn without its round ends
+            column.addWidget(urgent, 0, Qt.AlignmentFlag.AlignLeft)
         for line in card.body.splitlines():
-            column.addWidget(plain_label("\n".join(wrapped(line, font(), room, 3))))
+            column.addWidget(plain_label("\n".join(wrapped(line, font(), ROOM, 3))))
         if card.buttons:
             column.addSpacing(4)
-            column.addLayout(self._button_row(card))
+            self._add_buttons(card, column)
         row.addLayout(column, 1)
 
     def _title(self, card: Card, theme: Theme) -> QHBoxLayout:
@@ -77,26 +97,51 @@ class ToastWindow(QWidget):
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
-    def _button_row(self, card: Card) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(6)
+    def _add_buttons(self, card: Card, column: QVBoxLayout) -> None:
+        """In as many lines as they need: a label that is cut says nothing."""
+        used = ROOM + 1
         for number, button in enumerate(card.buttons):
-            made = QPushButton(button.label.replace("&", "&&"))
-            made.setProperty("look", "toast-primary" if number == 0 else "toast")
-            made.clicked.connect(lambda _=False, told=button.pressed: self._press(told))
+            made = self._button(button, first=number == 0)
+            width = made.sizeHint().width()
+            if used + BUTTON_SPACING + width > ROOM:
+                row, used = QHBoxLayout(), -BUTTON_SPACING
+                row.setSpacing(BUTTON_SPACING)
+                row.setAlignment(Qt.AlignmentFlag.AlignLeft)
+                column.addLayout(row)
+            used += BUTTON_SPACING + width
             row.addWidget(made)
             self.buttons.append(made)
-        row.addStretch(1)
-        return row
+
+    def _button(self, button: ToastButton, *, first: bool) -> QPushButton:
+        made = QPushButton(button.label.replace("&", "&&"), self)
+        made.setProperty("look", "toast-primary" if first else "toast")
+        made.clicked.connect(lambda: self._press(button.pressed))
+        made.ensurePolished()
+        return made
 
     def _press(self, told: Callable[[], None]) -> None:
         self.end()
         told()
 
     def end(self) -> None:
+        self.take_off()
+        self.ended.emit(self.card.key)
+
+    def take_off(self) -> None:
+        """Without a word."""
         self._timer.stop()
         self.close()
-        self.ended.emit(self.card.key)
+
+    def _wait(self) -> None:
+        if self.card.seconds is not None:
+            self._timer.start(round(self.card.seconds * 1000))
+
+    def _time_over(self) -> None:
+        """Not while it is worked on by the keyboard."""
+        if self.isActiveWindow():
+            self._wait()
+        else:
+            self.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Round corners by a mask: transparency is black on desktops that do not compose windows."""
@@ -117,7 +162,15 @@ class ToastWindow(QWidget):
         self._timer.stop()
 
     def leaveEvent(self, event: QEvent) -> None:
-        self._timer.start()
+        self._wait()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.end()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.focusWidget() is None:
+            self._press(self.card.clicked)
+        else:
+            super().keyPressEvent(event)
 
 
 def _circle(type: str, theme: Theme) -> QLabel:
@@ -135,20 +188,26 @@ def _circle(type: str, theme: Theme) -> QLabel:
 class ToastStack:
     """The windows on the screen, newest at the bottom."""
 
-    def __init__(self, theme: Theme) -> None:
-        self._theme = theme
+    def __init__(self, theme: Theme, *, play: Callable[[Sound], object] = sounds.play) -> None:
+        self.closed: Callable[[str], None] = nobody_listens
+        self.lost: Callable[[Collection[str]], None] = nobody_listens
+        self._theme, self._play = theme, play
         self.windows: dict[str, ToastWindow] = {}
 
     async def show(self, card: Card) -> bool:
         self._take_off(card.key)
         while len(self.windows) >= MOST:
-            self._take_off(next(iter(self.windows)))
+            oldest = next((key for key, window in self.windows.items() if window.card.seconds is not None), None)
+            self.windows[oldest or next(iter(self.windows))].end()
         window = ToastWindow(card, self._theme)
         self.windows[card.key] = window
         window.ended.connect(self._ended)
         window.adjustSize()
         self._arrange()
         window.show()
+        QAccessible.updateAccessibility(QAccessibleEvent(window, QAccessible.Event.Alert))
+        if card.sound is not None:
+            self._play(card.sound)
         return True
 
     async def withdraw(self, key: str) -> None:
@@ -159,13 +218,15 @@ class ToastStack:
             self._take_off(key)
 
     def _take_off(self, key: str) -> None:
-        window = self.windows.get(key)
+        window = self.windows.pop(key, None)
         if window is not None:
-            window.end()
+            window.take_off()
+            self._arrange()
 
     def _ended(self, key: str) -> None:
         self.windows.pop(key, None)
         self._arrange()
+        self.closed(key)
 
     def _arrange(self) -> None:
         free = QGuiApplication.primaryScreen().availableGeometry()

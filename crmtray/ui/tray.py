@@ -10,10 +10,13 @@ from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
+from .quiet_menu import QuietMenu
 from .tray_icon import tray_icon
 
 LOOK_SECONDS = 3
 """How often a tray that was not there is looked for."""
+GONE_LOOKS = 3
+"""A tray is gone when it was missed so often in a row: a panel that restarts is away for a moment only."""
 DOUBLE_CLICK_MS = 350
 """A double click arrives as two clicks on StatusNotifier trays: the second must not undo the first."""
 
@@ -23,16 +26,22 @@ class Tray(QObject):
 
     opened = Signal()
     read_all = Signal()
+    settings = Signal()
     logged_out = Signal()
+    diagnosed = Signal()
     quitted = Signal()
     hosted = Signal(bool)
     """Whether the desktop has a tray, when that changes."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, name: str = "crmtray") -> None:
+        """`name` is what the tooltip begins with: with several profiles, which one it is."""
         super().__init__(parent)
+        self._name, self._missed = name, 0
         self._unread, self._state, self._detail = 0, "offline", self.tr("Conectando…")
         self._since_click = QElapsedTimer()
         self.menu = QMenu()
+        self._quiet = ""
+        self.quiet_menu = QuietMenu(self.menu)
         self._icon = QSystemTrayIcon(self)
         self._build_menu()
         self._icon.setContextMenu(self.menu)
@@ -62,6 +71,13 @@ class Tray(QObject):
             self._state, self._detail = state, detail
             self._refresh()
 
+    def set_quiet(self, words: str, *, ours: bool) -> None:
+        """Do not disturb, until when; empty: off. `ours` False: the desktop's own, which is not turned off here."""
+        self.quiet_menu.set_quiet(words, ours)
+        if words != self._quiet:
+            self._quiet = words
+            self._refresh()
+
     def set_user(self, name: str | None) -> None:
         """The person signed in; None: nobody."""
         signed_in = name is not None
@@ -69,6 +85,7 @@ class Tray(QObject):
         # "&" would be taken for the mark of a shortcut.
         self._person.setText((name or "").replace("&", "&&"))
         self._logout.setVisible(signed_in)
+        self.quiet_menu.menuAction().setVisible(signed_in)
         self._open.setText(self.tr("Abrir notificaciones") if signed_in else self.tr("Entrar…"))
         self._signed_in = signed_in
         self._refresh()
@@ -85,6 +102,10 @@ class Tray(QObject):
     def _build_menu(self) -> None:
         self._open = self._entry(self.tr("Entrar…"), self.opened)
         self._read_all = self._entry(self.tr("Marcar todas como leídas"), self.read_all)
+        self.menu.addMenu(self.quiet_menu)
+        self.menu.addSeparator()
+        self._entry(self.tr("Configuración…"), self.settings)
+        self._entry(self.tr("Copiar diagnóstico"), self.diagnosed)
         self.menu.addSeparator()
         self._connection = self._entry("", None)
         self._person = self._entry("", None)
@@ -94,6 +115,7 @@ class Tray(QObject):
         self._signed_in = False
         self._person.setVisible(False)
         self._logout.setVisible(False)
+        self.quiet_menu.menuAction().setVisible(False)
 
     def _entry(self, text: str, told: object) -> QAction:
         action = self.menu.addAction(text)
@@ -106,9 +128,12 @@ class Tray(QObject):
     def _refresh(self) -> None:
         state = self._state if self._signed_in else "offline"
         detail = self._detail if self._signed_in else self.tr("Sesión no iniciada")
-        self._icon.setIcon(tray_icon(self._unread, state))
+        quiet = self._quiet if self._signed_in else ""
+        self._icon.setIcon(tray_icon(self._unread, state, quiet=bool(quiet)))
+        more = f" · {quiet}" if quiet else ""
         unread = self.tr("nada sin leer") if not self._unread else self.tr("{} sin leer").format(self._unread)
-        self._icon.setToolTip(f"crmtray — {unread} · {detail}" if self._signed_in else f"crmtray — {detail}")
+        state_now = f"{unread} · {detail}{more}" if self._signed_in else detail
+        self._icon.setToolTip(f"{self._name} — {state_now}")
         self._connection.setText(detail.replace("&", "&&"))
         self._read_all.setEnabled(self._unread > 0)
         # Docks that know how show the number on the program's own icon.
@@ -126,6 +151,7 @@ class Tray(QObject):
 
     def look(self) -> None:
         available = QSystemTrayIcon.isSystemTrayAvailable()
-        if available != self.available:
+        self._missed = 0 if available else self._missed + 1
+        if available != self.available and self._missed in (0, GONE_LOOKS):
             self.available = available
             self.hosted.emit(available)

@@ -23,7 +23,7 @@ from PySide6.QtGui import (
 SIZES = (16, 20, 22, 24, 32, 48, 64)
 EDGE = "#101828"
 BELL = "#FFFFFF"
-RED, GREEN, YELLOW = "#DC2626", "#16A34A", "#F5B301"
+RED, GREEN, YELLOW, VIOLET = "#DC2626", "#16A34A", "#F5B301", "#6D28D9"
 
 
 def badge_text(unread: int) -> str:
@@ -31,15 +31,15 @@ def badge_text(unread: int) -> str:
     return "" if unread <= 0 else str(unread) if unread <= 9 else "9+"
 
 
-def tray_icon(unread: int, state: str) -> QIcon:
-    """`state`: `real_time`, `polling`, anything else is offline."""
+def tray_icon(unread: int, state: str, *, quiet: bool = False) -> QIcon:
+    """`state`: `real_time`, `polling`, anything else is offline. `quiet`: nobody is to be disturbed."""
     made = QIcon()
     for size in SIZES:
-        made.addPixmap(picture(size, unread, state))
+        made.addPixmap(picture(size, unread, state, quiet=quiet))
     return made
 
 
-def picture(size: int, unread: int, state: str) -> QPixmap:
+def picture(size: int, unread: int, state: str, *, quiet: bool = False) -> QPixmap:
     made = QPixmap(size, size)
     made.fill(Qt.GlobalColor.transparent)
     painter = QPainter(made)
@@ -47,6 +47,8 @@ def picture(size: int, unread: int, state: str) -> QPixmap:
     painter.scale(size / 64, size / 64)
     _bell(painter, offline=state not in ("real_time", "polling"))
     _mark(painter, state)
+    if quiet:
+        _quiet_mark(painter)
     if unread > 0:
         _badge(painter, badge_text(unread))
     painter.end()
@@ -85,6 +87,15 @@ def _mark(painter: QPainter, state: str) -> None:
         painter.setPen(QPen(QColor(BELL), 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawLine(QPointF(8.5, 45.5), QPointF(18.5, 55.5))
         painter.drawLine(QPointF(18.5, 45.5), QPointF(8.5, 55.5))
+
+
+def _quiet_mark(painter: QPainter) -> None:
+    """A violet disc with a bar, at the lower right."""
+    painter.setPen(QPen(QColor(EDGE), 3))
+    painter.setBrush(QColor(VIOLET))
+    painter.drawEllipse(QRectF(38, 38, 24, 24))
+    painter.setPen(QPen(QColor(BELL), 5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.drawLine(QPointF(45, 50), QPointF(55, 50))
 
 
 def _badge(painter: QPainter, text: str) -> None:

@@ -60,6 +60,8 @@ class FakeServer:
         self.valid: set[str] = set()
         self.acknowledged: list[int] = []
         self.socket_tokens: list[str] = []
+        self.introductions: list[Json] = []
+        self.user_agents: set[str] = set()
         self.url = ""
         self.sio: Any = socketio.AsyncServer(async_mode="aiohttp", namespaces=["/"])
         self.sio.on("connect", self._connect)
@@ -164,6 +166,7 @@ class FakeServer:
         body = await request.json() if request.can_read_body else None
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
         key = request.headers.get("Idempotency-Key")
+        self.user_agents.add(request.headers.get("User-Agent", ""))
         self.requests.append(Request(request.method, request.path_qs, body, key, token))
         await self.answering.wait()
         for answer in list(self.answers):
@@ -258,6 +261,7 @@ class FakeServer:
         if code is not None:
             raise socketio.exceptions.ConnectionRefusedError("refused", {"code": code})
         self.socket_tokens.append(auth["token"])
+        self.introductions.append({name: value for name, value in auth.items() if name != "token"})
 
     async def _subscribe(self, sid: str, data: Json) -> Json:
         return {"ok": True, **self.changes(data.get("epoch"), data.get("since"))}

@@ -14,6 +14,7 @@ import pytest
 
 from crmtray.alerts import decide
 from crmtray.cache import Cache
+from crmtray.cache_views import EVERYTHING, Narrowing
 from tests.client.support import NOW, gone, item, page, put
 
 
@@ -29,8 +30,8 @@ def cache(path: Path) -> Iterator[Cache]:
     cache.close()
 
 
-def ids(cache: Cache, **narrowed: object) -> list[str]:
-    return [found.id for found in cache.page(now=NOW + timedelta(hours=1), **narrowed)]  # type: ignore[arg-type]
+def ids(cache: Cache, narrowing: Narrowing = EVERYTHING) -> list[str]:
+    return [found.id for found in cache.page(narrowing, now=NOW + timedelta(hours=1))]
 
 
 def filled(cache: Cache, *seqs: int) -> None:
@@ -104,7 +105,7 @@ def test_all_means_all_that_was_seen_here(cache: Cache) -> None:
     read_all, _ = cache.queue("read_all", now=NOW)
     cache.apply(page(put(item("n3", 3))), now=NOW)
     assert read_all.up_to_seq == 2
-    assert ids(cache, unread=True) == ["n3"]
+    assert ids(cache, Narrowing(unread=True)) == ["n3"]
     cleared, _ = cache.queue("clear_all", now=NOW)
     cache.apply(page(put(item("n4", 4))), now=NOW)
     assert cleared.up_to_seq == 3 and ids(cache) == ["n4"]
@@ -132,6 +133,35 @@ def test_the_servers_wake_up_call_is_one_alert_too(cache: Cache) -> None:
     woken = cache.apply(page(put(item("n1", 3))), now=later)
     assert [found.id for found in woken.arrived] == ["n1"]
     assert [pending.id for pending in cache.pending_toasts(now=later)] == ["n1"]
+
+
+def test_an_item_that_was_silent_and_wakes_loud_is_an_alert_whoever_wakes_it_first(cache: Cache) -> None:
+    until = NOW + timedelta(minutes=5)
+    for id, seq in (("server", 1), ("device", 2)):
+        cache.apply(page(put(item(id, seq, silent=True, reason="quiet_hours")), reset=seq == 1), now=NOW)
+        cache.queue("snooze", id, {"until": until.isoformat()}, now=NOW)
+    snoozed = [item("server", 3, silent=True, snoozed_until=until), item("device", 4, silent=True, snoozed_until=until)]
+    cache.apply(page(*map(put, snoozed)), now=NOW)
+    assert cache.pending_toasts(now=NOW) == []
+    cache.apply(page(put(item("server", 5))), now=until)
+    assert [found.id for found in cache.pending_toasts(now=until)] == ["server"]
+    cache.mark_toasted(["server"])
+    cache.wake(now=until)  # this device's own clock, which still knows it as silent
+    assert cache.pending_toasts(now=until) == []
+    woken = page(put(item("device", 6)))
+    assert [found.id for found in cache.apply(woken, now=until).arrived] == ["device"]
+    assert [found.id for found in cache.pending_toasts(now=until)] == ["device"]
+    cache.mark_toasted(["device"])
+    assert cache.apply(page(put(item("device", 7))), now=until).arrived == []
+    assert cache.pending_toasts(now=until) == []
+
+
+def test_an_item_that_will_wake_silently_is_none_for_this_devices_clock_either(cache: Cache) -> None:
+    until = NOW + timedelta(minutes=5)
+    cache.apply(page(put(item("n1", 1)), reset=True), now=NOW)
+    cache.apply(page(put(item("n1", 2, silent=True, reason="quiet_hours", snoozed_until=until))), now=NOW)
+    assert [found.id for found in cache.wake(now=until)] == ["n1"]
+    assert cache.pending_toasts(now=until) == []
 
 
 def test_toasts_are_pending_once_and_only_while_young_unread_and_loud(cache: Cache) -> None:
@@ -178,8 +208,8 @@ def test_filters(cache: Cache) -> None:
         page(put(item("a", 1, type="follow_up_reminder")), put(item("b", 2, read=True)), reset=True),
         now=NOW,
     )
-    assert ids(cache, unread=True) == ["a"] and ids(cache, unread=False) == ["b"]
-    assert ids(cache, type="hot_lead") == ["b"]
+    assert ids(cache, Narrowing(unread=True)) == ["a"] and ids(cache, Narrowing(unread=False)) == ["b"]
+    assert ids(cache, Narrowing(kinds=frozenset({"hot_lead"}))) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -208,13 +238,13 @@ def test_search_takes_whatever_a_person_types(cache: Cache, text: str, found: li
         ),
         now=NOW,
     )
-    assert ids(cache, search=text) == found
+    assert ids(cache, Narrowing(search=text)) == found
 
 
 def test_search_follows_a_reworded_item(cache: Cache) -> None:
     filled(cache, 1)
     cache.apply(page(put(item("n1", 2, title="Presupuesto", message=""))), now=NOW)
-    assert ids(cache, search="presupuesto") == ["n1"] and ids(cache, search="pérez") == []
+    assert ids(cache, Narrowing(search="presupuesto")) == ["n1"] and ids(cache, Narrowing(search="pérez")) == []
 
 
 @pytest.mark.expects_log("the cache was damaged", "could not be read from the damaged cache")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from crmtray import realtime
+from crmtray import __version__, identity, realtime
+from crmtray.api import Api
 from crmtray.cache import Cache
 from crmtray.config import ClientConfig
 from crmtray.credentials import Credentials
+from crmtray.protocol import PROTOCOL
 from crmtray.realtime import Backoff, Hooks, Realtime, refusal_code
 from crmtray.session import ConnectionState, Session
 from crmtray_server.store import feed
@@ -57,6 +60,25 @@ def test_waits_grow_with_full_jitter_and_never_stop() -> None:
 )
 def test_the_code_of_a_refusal_is_found_wherever_it_stands(data: object, code: str | None) -> None:
     assert refusal_code(data) == code
+
+
+@pytest.mark.parametrize(
+    ("node", "device", "header"),
+    [("ana-laptop", "ana-laptop", "ana-laptop"), ("niño (1);\n", "niño (1);", "ni-o -1--"), ("", "", "unknown")],
+)
+def test_a_host_name_is_made_fit_for_both_ways(
+    monkeypatch: pytest.MonkeyPatch, node: str, device: str, header: str
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: node)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    for named in (identity.client, identity.device, identity.user_agent):
+        named.cache_clear()
+    try:
+        assert (identity.client(), identity.device()) == (f"crmtray {__version__} Linux", device)
+        assert identity.user_agent() == f"crmtray/{__version__} (Linux; {header})"
+    finally:
+        for named in (identity.client, identity.device, identity.user_agent):
+            named.cache_clear()
 
 
 class PausableServer(ServerProcess):
@@ -158,6 +180,16 @@ async def test_a_refused_token_is_renewed_before_the_next_try() -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert refused == ["old"] and server.socket_tokens == ["new"]
+        [said] = server.introductions
+        assert said == {"protocol": PROTOCOL, "client": identity.client(), "device": platform.node()[:100]}
+
+
+async def test_requests_say_which_program_and_device_asks() -> None:
+    async with FakeServer.running() as server:
+        api = Api(server.url)
+        await api.login(EMAIL, PASSWORD)
+        await api.close()
+        assert server.user_agents == {identity.user_agent()}
 
 
 async def test_a_server_that_accepts_and_says_nothing_is_given_up(

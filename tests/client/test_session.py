@@ -370,7 +370,7 @@ async def test_a_certificate_nobody_vouches_for_is_said_in_words(tmp_path: Path)
     with pytest.raises(ApiError) as caught:
         await api.login("ana@example.com", "secret")
     assert caught.value.code == "certificate"
-    assert caught.value.message.startswith("El certificado de seguridad de 127.0.0.1 no es válido")
+    assert caught.value.message.startswith("El certificado de seguridad de 127.0.0.1 es de un emisor desconocido")
     await api.close()
     await runner.cleanup()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 
 from tests.e2e.workstation import PASSWORD, Workstation, sql, workstation
 from tests.harness.desktop import Desktop, desktop, wait_until
-from tests.harness.server import ServerProcess
+from tests.harness.server import ServerProcess, sign
 from tests.server.reference_crm import ReferenceCrm
 
 pytestmark = pytest.mark.timeout(180)
@@ -30,6 +31,7 @@ def server(crm: Path, tmp_path: Path) -> Iterator[ServerProcess]:
     settings = {"CRM_DATABASE_URL": f"sqlite:///{crm}", "CRM_ACTIONS": "sql", "CRM_WEB_URL": "https://crm.example"}
     with ServerProcess(tmp_path, **settings) as server:
         server.add_user("7", "juan@demo.example", "seller", PASSWORD)
+        server.loud_at_any_time("7")
         yield server
 
 
@@ -113,6 +115,45 @@ def test_a_killed_server_loses_nothing_and_shows_nothing_twice(
     assert sum("Durante González" in toast for toast in shown) == 1
     assert sum("+5491100000009" in toast for toast in shown) == 1
     assert len(shown) == 3 and len(station.kept()) == 3
+
+
+def test_do_not_disturb_holds_toasts_back_over_a_restart_and_tells_them_in_one(
+    crm: Path, server: ServerProcess, station: Workstation
+) -> None:
+    station.start("--minimized")
+    station.wait_for_tooltip("En tiempo real")
+    station.desktop.press_tray("1 hora")
+    station.wait_for_tooltip("No molestar hasta")
+    follow_up(crm, 1, "María")
+    station.wait_for_tooltip("1 sin leer")
+    station.stop()
+
+    station.start("--minimized")
+    station.wait_for_tooltip("No molestar hasta")
+    station.wait_for_tooltip("En tiempo real")
+    waiting(crm, 9, "+5491100000009")
+    station.wait_for_tooltip("2 sin leer")
+    assert station.toasts() == []
+    station.desktop.press_tray("Desactivar")
+    told = station.wait_for_toast("Mientras no molestaban")
+    assert "1 sin responder" in told and "1 seguimiento" in told and len(station.toasts()) == 1
+    assert "No molestar" not in station.desktop.tray_tooltip()
+
+
+def test_what_is_read_on_another_device_leaves_the_screen(
+    crm: Path, server: ServerProcess, station: Workstation
+) -> None:
+    station.start("--minimized")
+    station.wait_for_tooltip("En tiempo real")
+    follow_up(crm, 1, "María")
+    station.wait_for_toast("María González")
+    wait_until(lambda: "Marcar como contactado" in station.desktop.names("xfce4-notifyd"), "its button")
+    [item] = station.kept()
+    headers = {"Authorization": f"Bearer {sign('7')}", "Idempotency-Key": "another-device"}
+    request = urllib.request.Request(f"{server.url}/notifications/{item['id']}/read", b"", headers, method="POST")
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert response.status == 200
+    wait_until(lambda: "Marcar como contactado" not in station.desktop.names("xfce4-notifyd"), "the toast to go")
 
 
 def test_reassign_from_the_center_changes_the_crm(crm: Path, server: ServerProcess, station: Workstation) -> None:

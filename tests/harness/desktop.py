@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -84,8 +85,17 @@ class Desktop:
         [(name, path), *_] = self.tray_items()
         self._call(name, path, "org.kde.StatusNotifierItem.Activate", "0", "0")
 
+    def press_tray(self, label: str) -> None:
+        """Does what a click on this entry of the icon's menu does; also one of a submenu."""
+        [(name, path), *_] = self.tray_items()
+        place = self._call(name, path, GET, "org.kde.StatusNotifierItem", "Menu").split("'")[1]
+        layout = self._call(name, place, "com.canonical.dbusmenu.GetLayout", "0", "-1", "[]")
+        found = re.search(rf"\((\d+), \{{[^{{}}]*'label': <'{re.escape(label)}'>", layout)
+        assert found is not None, f"no entry {label!r} in {layout}"
+        self._call(name, place, "com.canonical.dbusmenu.Event", found[1], "clicked", "<0>", "0")
+
     def _call(self, name: str, path: str, method: str, *arguments: str) -> str:
-        return self.run(["gdbus", "call", "--session", "-d", name, "-o", path, "-m", method, *arguments])
+        return self.run(["gdbus", "call", "--session", "-d", name, "-o", path, "-m", method, "--", *arguments])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 
 import PySide6  # noqa: F401  # before qasync, which takes the Qt binding that is loaded already
@@ -14,12 +15,16 @@ import pytest
 import qasync
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from crmtray.cache import Cache
 from crmtray.outbox import Outbox
+from crmtray.ui.center import Center
+from crmtray.ui.garbage import collect
 from crmtray.ui.models import NotificationModel
 from crmtray.ui.theme import Theme
 from tests.client.support import NOW
+from tests.ui.center_support import Server
 from tests.ui.support import FakeDesktop, Spawner
 
 
@@ -35,6 +40,15 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"qt": _qt_loop}
+
+
+@pytest.fixture(autouse=True)
+def garbage_stays_here() -> Iterator[None]:
+    """As in the program: a worker thread must not be the one to destroy a window."""
+    gc.disable()
+    yield
+    collect()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +101,21 @@ def desktop() -> FakeDesktop:
 @pytest.fixture
 def spawner() -> Spawner:
     return Spawner()
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def center(
+    model: NotificationModel, theme: Theme, outbox: Outbox, server: Server, spawner: Spawner, qtbot: QtBot
+) -> Center:
+    center = Center(model, theme, server.explain, spawner)
+    qtbot.addWidget(center)
+    center.list.pressed_check.connect(lambda id: outbox.mark_read(id))
+    center.read_all.connect(lambda: outbox.mark_all_read())
+    center.marked.connect(lambda id, read: outbox.mark_read(id) if read else outbox.mark_unread(id))
+    center.snoozed.connect(lambda id, until: until and outbox.snooze(id, until))
+    return center

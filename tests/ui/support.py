@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
 from crmtray.cache import Applied, Cache
 from crmtray.protocol import Notification
-from crmtray.ui.toast_card import Card
+from crmtray.ui.toast_card import Card, nobody_listens
 from tests.client.support import NOW, page, put
 
 __all__ = ["FakeDesktop", "Spawner", "bring", "fill"]
@@ -29,6 +29,8 @@ class FakeDesktop:
     """A notification service; `works` False: there is none."""
 
     def __init__(self) -> None:
+        self.closed: Callable[[str], None] = nobody_listens
+        self.lost: Callable[[Collection[str]], None] = nobody_listens
         self.works = True
         self.cards: dict[str, Card] = {}
         self.withdrawn: list[str] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QListWidget
+from PySide6.QtWidgets import QApplication, QListWidget, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from crmtray.api import ApiError, Seller
@@ -18,6 +18,7 @@ from crmtray.outbox import Outbox
 from crmtray.protocol import NotificationAction
 from crmtray.ui.action_form import MessageField, MomentField, SellerField
 from crmtray.ui.actions import Actions, web_address
+from crmtray.ui.item_menu import ItemMenu
 from crmtray.ui.moments import choices
 from tests.client.support import NOW, item
 from tests.ui.support import Spawner, fill
@@ -240,3 +241,65 @@ def test_nine_in_the_morning_is_nine_on_the_wall() -> None:
 def test_on_a_monday_monday_is_the_next_one() -> None:
     monday = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
     assert choices(monday, UTC)[2].at == datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
+
+
+def test_a_snooze_is_until_a_moment_of_ones_own(actions: Actions, cache: Cache) -> None:
+    actions.snooze("a", None)
+    form = actions.form
+    assert form is not None and isinstance(form.field, MomentField)
+    wanted = NOW + timedelta(days=3)
+    form.field.set(wanted)
+    form.submit()
+    kept = cache.get("a")
+    assert kept is not None and kept.snoozed_until == wanted and not form.isVisible()
+    actions.snooze("a", NOW + timedelta(hours=1))
+    kept = cache.get("a")
+    assert kept is not None and kept.snoozed_until == NOW + timedelta(hours=1)
+
+
+def test_the_moment_that_stands_in_the_field_is_the_one_that_is_chosen(actions: Actions) -> None:
+    field = ask(actions, "schedule_call").field
+    assert [button.isChecked() for button in field.quick] == [True, False, False]
+    QTest.mouseClick(field.quick[2], Qt.MouseButton.LeftButton)
+    assert [button.isChecked() for button in field.quick] == [False, False, True]
+    field.edit.setDateTime(field.edit.dateTime().addSecs(60))
+    assert not any(button.isChecked() for button in field.quick)
+    QTest.mouseClick(field.quick[1], Qt.MouseButton.LeftButton)
+    assert field.quick[1].isChecked()
+
+
+def test_the_counter_of_a_message_turns_into_a_warning(actions: Actions) -> None:
+    field = ask(actions, "notify_seller").field
+    field.edit.setPlainText("x" * 1000)
+    assert field.left.text() == "1000 / 1000" and field.left.property("look") == "small"
+    field.edit.setPlainText("x" * 1001)
+    assert field.left.text() == "1001 / 1000" and field.left.property("look") == "error"
+
+
+def test_a_form_is_as_high_as_what_it_says(actions: Actions, staff: Staff) -> None:
+    form = ask(actions, "notify_seller")
+    before = form.height()
+    form.submit()
+    assert form.error.isVisible() and form.height() > before
+    QApplication.processEvents()
+    parts = [form.field, form.error, form.send]
+    bottoms = [part.mapTo(form, part.rect().bottomLeft()).y() for part in parts]
+    tops = [part.mapTo(form, part.rect().topLeft()).y() for part in parts]
+    assert all(bottom < top for bottom, top in zip(bottoms, tops[1:], strict=False)), "one over the other"
+
+
+def test_what_is_snoozed_can_be_brought_back_at_once(actions: Actions, cache: Cache, outbox: Outbox) -> None:
+    actions.snooze("a", NOW + timedelta(hours=1))
+    item_a = cache.get("a")
+    assert item_a is not None
+    parent = QWidget()
+    menu = ItemMenu(item_a, actions, outbox, parent, clock=lambda: NOW)
+    later = next(entry for entry in menu.actions() if entry.text() == "Posponer").menu()
+    assert isinstance(later, QMenu)
+    entries = [entry.text() for entry in later.actions() if entry.text()]
+    assert entries == ["Traer ahora", "En 1 hora", "Mañana 9:00", "Lunes 9:00", "Elegir fecha y hora…"]
+    later.actions()[0].trigger()
+    item_a = cache.get("a")
+    assert item_a is not None and item_a.snoozed_until is None and not item_a.read
+    assert [row.kind for row in cache.outbox_rows()] == ["snooze", "read", "unread"]
+    parent.close()

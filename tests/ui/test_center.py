@@ -9,45 +9,19 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from crmtray.cache import Cache
-from crmtray.outbox import Outbox
 from crmtray.protocol import FOLLOW_UP, NotificationAction
-from crmtray.ui.center import Center, beside
-from crmtray.ui.models import ITEM, NotificationModel
+from crmtray.ui import theme as theme_module
+from crmtray.ui.center import Center
+from crmtray.ui.models import ITEM, Clearing
+from crmtray.ui.placement import beside
 from crmtray.ui.theme import WIDTH, Theme
 from tests.client.support import NOW, item
+from tests.ui.center_support import keys, opened, painted, told
 from tests.ui.support import bring, fill
-
-
-@pytest.fixture
-def center(model: NotificationModel, theme: Theme, outbox: Outbox, qtbot: QtBot) -> Center:
-    center = Center(model, theme)
-    qtbot.addWidget(center)
-    center.list.pressed_check.connect(lambda id: outbox.mark_read(id))
-    center.read_all.connect(lambda: outbox.mark_all_read())
-    return center
-
-
-def opened(center: Center, cache: Cache, *items: Any) -> None:
-    fill(cache, items)
-    center._model.refresh(frozenset())
-    center.set_loaded(True)
-    center.open()
-    QTest.qWaitForWindowExposed(center)
-
-
-def keys(center: Center, *pressed: Qt.Key) -> None:
-    for key in pressed:
-        QTest.keyClick(QApplication.focusWidget() or center.list, key)
-
-
-def told(signal: Any) -> list[Any]:
-    said: list[Any] = []
-    signal.connect(lambda *given: said.append(given))
-    return said
 
 
 def test_every_button_of_a_row_can_be_clicked(center: Center, cache: Cache) -> None:
@@ -110,11 +84,12 @@ def test_everything_works_by_keyboard(center: Center, cache: Cache) -> None:
     assert center.list.focused_spot == 0, "the focus goes to a button that is still there"
 
 
-def test_enter_on_a_row_only_leads_to_its_first_button(center: Center, cache: Cache) -> None:
+def test_space_on_a_row_marks_it_read_and_unread(center: Center, cache: Cache) -> None:
     opened(center, cache, item("a", 1))
-    pressed = told(center.list.pressed_action)
-    keys(center, Qt.Key.Key_Return)
-    assert pressed == [] and center.list.focused_spot == 0
+    for read in (True, False):
+        keys(center, Qt.Key.Key_Space)
+        kept = cache.get("a")
+        assert kept is not None and kept.read is read
 
 
 def test_tab_leaves_the_list_after_the_last_button(center: Center, cache: Cache) -> None:
@@ -168,7 +143,7 @@ def test_clearing_is_told_when_the_time_to_undo_is_over(center: Center, cache: C
     QTest.mouseClick(center.clear_button, Qt.MouseButton.LeftButton)
     assert cleared == []
     center.undo_bar.end_now()
-    assert cleared == [(frozenset(),)] and not center.undo_bar.isVisible()
+    assert cleared == [(Clearing(("e1", 1)),)] and not center.undo_bar.isVisible()
 
 
 def test_what_arrives_while_one_can_undo_is_not_cleared(center: Center, cache: Cache) -> None:
@@ -179,7 +154,7 @@ def test_what_arrives_while_one_can_undo_is_not_cleared(center: Center, cache: C
     center._model.arrived(["new"])
     assert center._model.rowCount() == 1
     center.undo_bar.end_now()
-    assert cleared == [(frozenset({"new"}),)]
+    assert cleared == [(Clearing(("e1", 1), frozenset({"new"})),)]
 
 
 def test_clearing_again_carries_the_first_one_out(center: Center, cache: Cache) -> None:
@@ -273,3 +248,79 @@ def test_ages_move_on(center: Center, cache: Cache, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(center._model, "_clock", lambda: NOW + timedelta(minutes=7))
     center._model.tick()
     assert center._model.index(0).data(AGE) == "Hace 7 min"
+
+
+# --- other states -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_never_loaded_says_why_and_can_be_tried_again(center: Center) -> None:
+    tried = told(center.retry)
+    center.open()
+    center.set_connection("offline", "Conectando…")
+    assert center.empty.title == "Cargando…" and not center.empty.button.isVisible()
+    center.set_connection("offline", "El certificado de crm.example no es válido.")
+    assert center.empty.title == "Sin conexión" and center.empty.text.startswith("El certificado")
+    QTest.mouseClick(center.empty.button, Qt.MouseButton.LeftButton)
+    assert tried == [()]
+
+
+def test_a_snooze_that_ends_while_one_can_undo_a_clear_is_not_cleared(center: Center, cache: Cache) -> None:
+    opened(center, cache, item("a", 1), item("b", 2))
+    cleared = told(center.cleared)
+    QTest.mouseClick(center.clear_button, Qt.MouseButton.LeftButton)
+    center._model.arrived(["a"])
+    center.undo_bar.end_now()
+    assert cleared == [(Clearing(("e1", 2), frozenset({"a"}), True),)]
+
+
+def test_larger_text_makes_higher_rows_and_a_wider_window(
+    center: Center, cache: Cache, monkeypatch: pytest.MonkeyPatch, theme: Theme
+) -> None:
+    opened(center, cache, item("a", 1))
+    before = center.list.visualRect(center._model.index(0)).height()
+    larger = theme_module.base_font()
+    larger.setPixelSize(20)
+    monkeypatch.setattr(theme_module, "base_font", lambda: larger)
+    theme.follow()
+    QApplication.processEvents()
+    assert center.list.visualRect(center._model.index(0)).height() > 1.4 * before
+    assert center.width() == round(WIDTH * 20 / 13)
+    monkeypatch.undo()
+    theme.follow()
+    QApplication.processEvents()
+    assert center.list.visualRect(center._model.index(0)).height() == before
+
+
+def test_the_colours_change_while_it_is_open(
+    center: Center, cache: Cache, monkeypatch: pytest.MonkeyPatch, theme: Theme
+) -> None:
+    opened(center, cache, item("a", 1))
+    center.show_details("a")
+    monkeypatch.setenv("CRMTRAY_COLOR_SCHEME", "dark")
+    theme.follow()
+    assert center.details.grab().toImage().pixelColor(3, center.details.height() // 2).lightness() < 60
+    center.leave_details()
+    assert painted(center, theme.colours.card_unread) > 1000
+
+
+def test_tab_reaches_every_button_there_is(center: Center, cache: Cache) -> None:
+    opened(center, cache, item("a", 1))
+    center.set_unread(1)
+    reached: set[QWidget | None] = set()
+    for _ in range(40):
+        keys(center, Qt.Key.Key_Tab)
+        reached.add(QApplication.focusWidget())
+    buttons = {button for button in center.findChildren(QAbstractButton) if button.isVisible()}
+    tabs = [center.header.all_tab, center.header.unread_tab, center.header.snoozed_tab]
+    assert len(buttons) > 8 and buttons - reached == set(tabs[1:]), "of the tabs only the chosen one"
+    tabs[0].setFocus()
+    keys(center, Qt.Key.Key_Right)
+    assert center._model.narrowing.unread and tabs[1].hasFocus()
+    keys(center, Qt.Key.Key_Left)
+    center.show_details("a")
+    reached.clear()
+    for _ in range(20):
+        keys(center, Qt.Key.Key_Tab)
+        reached.add(QApplication.focusWidget())
+    inside = {button for button in center.details.findChildren(QAbstractButton) if button.isVisible()}
+    assert len(inside) == 6 and inside <= reached

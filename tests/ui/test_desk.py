@@ -28,7 +28,7 @@ class Office:
 
     def __init__(self, server: FakeServer, theme: Theme) -> None:
         self.server, self.pages, self.service = server, list[str](), FakeDesktop()
-        config = ClientConfig(server=server.url, poll_seconds=1)
+        config = ClientConfig(server=server.url, poll_seconds=1, crm_hosts="crm.example")
         cache = Cache.open(None)
         self.desk = Desk(config, cache, Credentials("test", memory_only=True), theme, Tray(), open_url=self._open)
         self.desk.toasts._desktop = self.service

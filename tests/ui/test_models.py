@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
 from crmtray.cache import Cache
+from crmtray.cache_views import Narrowing
 from crmtray.outbox import Outbox
-from crmtray.ui.models import ITEM, PAGE, Narrowing, NotificationModel
+from crmtray.ui.models import AGE, HEADING, ITEM, MOST_LOADED, PAGE, NotificationModel
 from tests.client.support import NOW, gone, item, page
 from tests.ui.support import bring, fill
 
@@ -38,11 +39,12 @@ def filled(cache: Cache, model: NotificationModel, count: int) -> None:
 
 
 def test_a_page_first_and_older_ones_on_demand(cache: Cache, model: NotificationModel) -> None:
-    filled(cache, model, 250)
+    count = 2 * PAGE + 10
+    filled(cache, model, count)
     assert model.rowCount() == PAGE and model.canFetchMore()
     model.fetchMore()
     model.fetchMore()
-    assert ids(model) == many(250)[::-1]
+    assert ids(model) == many(count)[::-1]
     assert not model.canFetchMore()
 
 
@@ -164,8 +166,110 @@ def test_a_row_that_is_being_sent_says_so(cache: Cache, model: NotificationModel
 
 
 def test_a_short_list_fills_up_from_the_cache(cache: Cache, model: NotificationModel) -> None:
-    filled(cache, model, 150)
-    cache.apply(page(*(gone(id, 200 + at) for at, id in enumerate(many(150)[-70:]))), now=NOW)
-    model.refresh(set(many(150)[-70:]))
-    assert ids(model) == many(150)[:80][::-1]
-    assert model.rowCount(QModelIndex()) == 80
+    count, left = 2 * PAGE, PAGE + 5
+    filled(cache, model, count)
+    late = many(count)[left - count :]
+    cache.apply(page(*(gone(id, 900 + at) for at, id in enumerate(late))), now=NOW)
+    for id in late:
+        model.refresh({id})
+    assert model.rowCount(QModelIndex()) >= PAGE // 2
+    assert ids(model) == many(left)[::-1][: model.rowCount()]
+
+
+def days(cache: Cache, model: NotificationModel, *ages: int) -> None:
+    fill(cache, [item(f"d{age}", at + 1, created_at=NOW - timedelta(days=age)) for at, age in enumerate(ages)])
+    model.refresh(frozenset())
+
+
+def headings(model: NotificationModel) -> list[str]:
+    return [model.index(row).data(HEADING) for row in range(model.rowCount())]
+
+
+def test_each_day_has_its_heading_over_its_first_row(cache: Cache, model: NotificationModel) -> None:
+    days(cache, model, 0, 1, 2, 20, 400)
+    bring(cache, item("second", 6, created_at=NOW - timedelta(minutes=1)))
+    model.refresh({"second"})
+    assert ids(model)[:2] == ["d0", "second"]
+    assert headings(model) == ["Hoy", "", "Ayer", "Miércoles", "7 de febrero", "23 de enero de 2025"]
+
+
+def test_a_heading_moves_with_the_first_row_of_its_day(cache: Cache, model: NotificationModel) -> None:
+    days(cache, model, 0, 1)
+    told: list[tuple[int, bool]] = []
+    model.dataChanged.connect(lambda top, bottom, roles: told.append((top.row(), int(HEADING) in roles)))
+    bring(cache, item("newer", 3, created_at=NOW + timedelta(minutes=1)))
+    model.refresh({"newer"})
+    assert headings(model) == ["Hoy", "", "Ayer"] and told == [(1, True)]
+    cache.apply(page(gone("newer", 4)), now=NOW)
+    model.refresh({"newer"})
+    assert headings(model) == ["Hoy", "Ayer"] and told[1:] == [(0, True)]
+
+
+def test_at_midnight_today_becomes_yesterday(
+    cache: Cache, model: NotificationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days(cache, model, 0)
+    monkeypatch.setattr(model, "_clock", lambda: NOW + timedelta(days=1))
+    model.tick()
+    assert headings(model) == ["Ayer"]
+    assert model.index(0).data(AGE) == f"{NOW.astimezone():%-H:%M}", "the day stands over it"
+
+
+def test_kinds_and_priorities_narrow_together_with_unread_and_search(
+    cache: Cache, model: NotificationModel, outbox: Outbox
+) -> None:
+    fill(
+        cache,
+        [
+            item("a", 1, message="Pidió reunión", priority="urgent"),
+            item("b", 2, message="Pidió reunión", type="performance_alert", priority="urgent"),
+            item("c", 3, message="Pidió reunión"),
+            item("d", 4, message="Otra cosa", priority="urgent"),
+            item("e", 5, message="Pidió reunión", priority="urgent", read=True),
+        ],
+    )
+    chosen = Narrowing(True, "reunion", frozenset({"hot_lead"}), frozenset({"urgent"}))
+    model.narrow(chosen)
+    assert ids(model) == ["a"]
+    assert model.counts().kinds == {"hot_lead": 1, "performance_alert": 1}
+    assert model.counts().priorities == {"urgent": 1, "high": 1}
+    bring(cache, item("f", 6, message="Reunión otra vez", priority="urgent"))
+    model.refresh({"f"})
+    assert ids(model) == ["f", "a"]
+    outbox.mark_read("a")
+    assert ids(model) == ["f"] and model.counts().kinds["hot_lead"] == 1
+
+
+def test_what_is_snoozed_can_be_looked_at_and_says_when_it_comes_back(
+    cache: Cache, model: NotificationModel, outbox: Outbox
+) -> None:
+    filled(cache, model, 2)
+    outbox.snooze("n0001", NOW + timedelta(days=1))
+    assert model.counts().snoozed == 1
+    model.narrow(Narrowing(snoozed=True))
+    assert ids(model) == ["n0001"] and model.index(0).data(AGE).startswith("Vuelve mañana ")
+    outbox.mark_read("n0001")
+    assert ids(model) == [] and model.counts().snoozed == 0
+
+
+def test_a_burst_while_one_looks_at_older_rows_moves_none_of_them_out(cache: Cache, model: NotificationModel) -> None:
+    filled(cache, model, PAGE)
+    model.at_top = False
+    kept = QPersistentModelIndex(model.find("n0001"))
+    resets: list[None] = []
+    model.modelReset.connect(lambda: resets.append(None))
+    new = [item(f"new{at:03}", PAGE + at + 1) for at in range(2 * PAGE)]
+    bring(cache, *new)
+    model.refresh({one.id for one in new})
+    assert not resets and model.find("n0001").row() == kept.row() == 3 * PAGE - 2
+    assert ids(model) == [one.id for one in reversed(new)] + many(PAGE)[::-1]
+
+
+def test_a_long_feed_at_the_top_does_not_make_the_loaded_part_endless(cache: Cache, model: NotificationModel) -> None:
+    filled(cache, model, PAGE)
+    for at in range(MOST_LOADED + PAGE):
+        bring(cache, item(f"live{at:04}", PAGE + at + 1))
+        model.refresh({f"live{at:04}"})
+    assert PAGE <= model.rowCount() <= MOST_LOADED and model.canFetchMore()
+    assert ids(model)[0] == f"live{MOST_LOADED + PAGE - 1:04}"
+    assert model.find("n0000").isValid()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from PySide6.QtWidgets import QApplication
 
 from crmtray.protocol import KINDS
 from crmtray.ui.icons import app_icon, kind_icon, pixmap
-from crmtray.ui.theme import DARK, LIGHT, Colours, Theme, contrast, mix
+from crmtray.ui.theme import DARK, LIGHT, Colours, Theme, contrast, mix, scaled, style_sheet
 
 READABLE = 4.5
 
@@ -18,9 +20,38 @@ def test_every_text_can_be_read_on_what_it_stands_on(colours: Colours) -> None:
     cards = (c.card, c.card_unread, c.card_hover, c.window)
     pairs = [(text, ground) for text in (c.text, c.muted, c.accent, c.danger, c.warning, c.good) for ground in cards]
     pairs += [(c.on_accent, c.accent), (c.on_accent, c.accent_hover), (c.text, c.button), (c.text, c.button_hover)]
+    pairs += [(c.on_hit, c.hit)]
     pairs += [(c.on_danger, c.danger), (c.on_bar, c.bar), (c.bar_link, c.bar), (c.accent, c.button)]
     unreadable = {pair: round(contrast(*pair), 2) for pair in pairs if contrast(*pair) < READABLE}
     assert not unreadable
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_rule_of_the_style_sheet_that_has_both_colours_can_be_read(colours: Colours) -> None:
+    rules = re.findall(r"([^{}]+){([^{}]*)}", style_sheet(colours))
+    seen, unreadable = 0, []
+    for selector, body in rules:
+        text = re.search(r"(?<![-\w])color:\s*(#\w{6})", body)
+        ground = re.search(r"(?<![-\w])background(?:-color)?:\s*(#\w{6})", body)
+        if text and ground:
+            seen += 1
+            if contrast(text[1], ground[1]) < READABLE:
+                unreadable.append(selector.strip())
+    assert seen > 12 and not unreadable
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_has_the_focus_can_be_seen(colours: Colours) -> None:
+    c = colours
+    for ground in (c.card, c.window, c.card_unread, c.button):
+        assert contrast(c.accent, ground) >= 3
+    assert contrast(c.text, c.accent) >= 3 or contrast(c.text, c.card) >= 3
+
+
+def test_lengths_grow_with_the_text_and_hair_lines_do_not() -> None:
+    assert scaled("border: 1px solid red; padding: 3px 10px; margin: 0px;", 1.5) == (
+        "border: 1px solid red; padding: 4px 15px; margin: 0px;"
+    )
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])

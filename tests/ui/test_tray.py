@@ -69,12 +69,22 @@ def test_the_menu_follows_who_is_signed_in(qapp: QApplication) -> None:
     def visible() -> list[str]:
         return [entry.text() for entry in tray.menu.actions() if entry.isVisible() and not entry.isSeparator()]
 
-    assert visible() == ["Entrar…", "Marcar todas como leídas", "Sesión no iniciada", "Salir"]
+    assert visible() == [
+        "Entrar…",
+        "Marcar todas como leídas",
+        "Configuración…",
+        "Copiar diagnóstico",
+        "Sesión no iniciada",
+        "Salir",
+    ]
     tray.set_user("Ana & Cía")
     tray.set_connection("real_time", "En tiempo real")
     assert visible() == [
         "Abrir notificaciones",
         "Marcar todas como leídas",
+        "No molestar",
+        "Configuración…",
+        "Copiar diagnóstico",
         "En tiempo real",
         "Ana && Cía",
         "Cerrar sesión",

@@ -1,0 +1,154 @@
+"""Everything a notification carries, as labels and values a person can read. Pure.
+
+All of it is plain text from the CRM or from another program. A field that is empty or odd is left out, never an
+error; one nobody here knows is shown under its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from ..protocol import Notification, WireError, parse_time
+from ..relative_time import clock_time
+from .details import one_line
+
+LONGEST = 1000
+DEEPEST = 3
+_LABELS: Mapping[str, str] = {
+    "lead_name": "Cliente",
+    "phone_number": "Teléfono",
+    "email": "Correo",
+    "seller_name": "Vendedor",
+    "probability": "Probabilidad de conversión",
+    "estimated_value": "Valor estimado",
+    "source": "Origen",
+    "hours_without_response": "Sin respuesta desde hace",
+    "last_message": "Último mensaje",
+    "last_message_time": "Último mensaje",
+    "scheduled_time": "Programado para",
+    "time_until": "Plazo al avisar",
+    "previous_notes": "Notas",
+    "recommended_approach": "Sugerencia",
+    "recommended_action": "Acción recomendada",
+    "issue_type": "Problema",
+    "current_value": "Valor actual",
+    "threshold": "Límite",
+    "period": "Período",
+    "impact": "Impacto",
+    "recommendation": "Recomendación",
+    "from_name": "De",
+    "sender_name": "De",
+    "lead_id": "N.º de cliente",
+    "conversation_id": "N.º de conversación",
+    "seller_id": "N.º de vendedor",
+}
+"""In the order in which they are shown; others come before the numbers."""
+_VALUES: Mapping[str, str] = {
+    "META_ADS": "Meta Ads",
+    "WEBSITE": "Sitio web",
+    "REFERRAL": "Referido",
+    "contactar_inmediatamente": "Contactar inmediatamente",
+    "slow_response": "Tarda en responder",
+    "high_unanswered": "Muchas conversaciones sin respuesta",
+    "low_conversion": "Conversión baja",
+    "today": "Hoy",
+    "high": "Alto",
+    "medium": "Medio",
+    "low": "Bajo",
+}
+_MONEY = ("value", "amount", "price", "total")
+_SHARES = ("probability", "rate", "share")
+_HIDDEN = frozenset({"metric"})
+"""Says how two other fields are to be read."""
+_NAMED = {"seller_id": "seller_name", "lead_id": "lead_name"}
+"""A number says nothing to whoever reads the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    label: str
+    value: str
+
+
+def fields(item: Notification, now: datetime, zone: tzinfo | None = None) -> list[Shown]:
+    data = item.data
+    found = []
+    for key in sorted(data, key=_rank):
+        if key in _HIDDEN or data.get(_NAMED.get(key, "")):
+            continue
+        value = _value(key, data[key], data, now, zone)
+        if value:
+            found.append(Shown(label(key), value[:LONGEST]))
+    return found
+
+
+def label(key: str) -> str:
+    return _LABELS.get(key) or one_line(key.replace("_", " ")).capitalize() or key
+
+
+def _rank(key: str) -> tuple[int, str]:
+    order = list(_LABELS)
+    if key in _LABELS:
+        return order.index(key) + (1000 if key.endswith("_id") else 0), ""
+    return 500, key
+
+
+def _value(key: str, value: Any, data: Mapping[str, Any], now: datetime, zone: tzinfo | None, depth: int = 0) -> str:
+    if isinstance(value, bool):
+        return "Sí" if value else "No"
+    if isinstance(value, int | float):
+        return _number(key, value, data)
+    if isinstance(value, str):
+        return _VALUES.get(value) or _moment(key, value, now, zone) or one_line(value)
+    if depth == DEEPEST:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(part for part in (_value(key, one, data, now, zone, depth + 1) for one in value) if part)
+    if isinstance(value, Mapping):
+        parts = ((label(str(name)), _value(str(name), one, value, now, zone, depth + 1)) for name, one in value.items())
+        return "; ".join(f"{name}: {text}" for name, text in parts if text)
+    return ""
+
+
+def _number(key: str, value: float, data: Mapping[str, Any]) -> str:
+    metric = str(data.get("metric") or "") if key in ("current_value", "threshold") else key
+    if key.endswith("_id"):
+        return str(value)
+    if metric.endswith(_SHARES):
+        return f"{plain(value * 100, 1)} %"
+    if "minutes" in metric:
+        return f"{plain(value)} min"
+    if "hours" in metric:
+        return _hours(value)
+    if metric.endswith(_MONEY) and key != "current_value":
+        return f"$ {plain(value, 2)}" if value > 0 else ""
+    return plain(value, 2)
+
+
+def _hours(value: float) -> str:
+    if value < 1:
+        return f"{round(value * 60)} min"
+    return f"{plain(value, 1)} {'hora' if value == 1 else 'horas'}"
+
+
+def plain(value: float, places: int = 1) -> str:
+    """`1.500,5`: as numbers are written in Spanish, without needless zeros."""
+    try:
+        text = f"{value:,.{places}f}"
+    except OverflowError:
+        return str(value)
+    if places:
+        text = text.rstrip("0").rstrip(".")
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+def _moment(key: str, value: str, now: datetime, zone: tzinfo | None) -> str:
+    if not key.endswith(("_time", "_at", "time", "date")) or len(value) < 10 or not value[:4].isdigit():
+        return ""
+    try:
+        return clock_time(parse_time(value), now, zone)
+    except (WireError, OverflowError, OSError):
+        return ""

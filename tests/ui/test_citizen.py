@@ -1,0 +1,247 @@
+"""The tray app when it is asked from outside: by a link, by a second start, by the end of the login session."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from PySide6.QtCore import QEvent, QLocale, Qt, QUrl
+from PySide6.QtGui import QFileOpenEvent, QSessionManager
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+
+from crmtray.config import ClientConfig
+from crmtray.credentials import Credentials, Tokens
+from crmtray.protocol import User
+from crmtray.ui import app as program
+from crmtray.ui.desk import Desk
+from crmtray.ui.models import ITEM
+from crmtray.ui.theme import Theme
+from crmtray.ui.tray import GONE_LOOKS, Tray
+from tests.client.fake_server import PASSWORD, USER
+from tests.client.support import item, wait_until
+from tests.ui.test_desk import Office, tell, working
+
+ONE, TWO = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+def current(office: Office) -> str | None:
+    index = office.desk.center.list.currentIndex()
+    return index.data(ITEM).id if office.desk.center.isVisible() and index.isValid() else None
+
+
+def noticed(office: Office) -> str:
+    bar = office.desk.center.notice_bar
+    return bar.text if bar.isVisible() else ""
+
+
+# --- links --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_link_opens_the_center_at_its_item(theme: Theme) -> None:
+    async with working(theme) as office:
+        await office.sign_in()
+        await tell(office, ONE)
+        await tell(office, TWO)
+        await wait_until(lambda: office.desk.model.rowCount() == 2, "the rows")
+        office.desk.center.close()
+        office.desk.show_notification(ONE)
+        assert current(office) == ONE and noticed(office) == ""
+        assert not any(request.path.endswith("/read") for request in office.server.requests)
+
+
+async def test_an_item_that_is_not_here_yet_is_asked_for(theme: Theme) -> None:
+    async with working(theme) as office:
+        await office.sign_in()
+        office.server.pushing = False
+        await tell(office, ONE)
+        office.desk.show_notification(ONE)
+        await wait_until(lambda: current(office) == ONE, "the item")
+        assert noticed(office) == ""
+
+
+async def test_an_item_nobody_knows_is_said_to_be_gone(theme: Theme) -> None:
+    async with working(theme) as office:
+        await office.sign_in()
+        office.desk.show_notification(TWO)
+        await wait_until(lambda: noticed(office) == "Esa notificación ya no existe.", "a sentence")
+
+
+async def test_offline_nobody_can_say_that_an_item_is_gone(theme: Theme) -> None:
+    async with working(theme) as office:
+        await office.sign_in()
+        await office.server.down()
+        await wait_until(lambda: "Sin conexión" in office.desk.tray.tooltip, "being offline")
+        office.desk.show_notification(TWO)
+        await wait_until(lambda: noticed(office).startswith("Sin conexión no se puede buscar"), "a sentence")
+
+
+async def test_a_snoozed_item_is_said_to_be_snoozed(theme: Theme) -> None:
+    async with working(theme) as office:
+        later = datetime.now(UTC) + timedelta(hours=3)
+        await office.server.add(replace(item(ONE, 0, created_at=datetime.now(UTC)), snoozed_until=later))
+        await office.sign_in()
+        await wait_until(lambda: office.desk.cache.get(ONE), "the item")
+        office.desk.show_notification(ONE)
+        assert noticed(office).startswith("Esa notificación está pospuesta hasta el ")
+
+
+async def test_a_link_waits_for_who_is_to_sign_in(theme: Theme) -> None:
+    async with working(theme) as office:
+        await tell(office, ONE)
+        await tell(office, TWO)
+        await office.desk.start(minimized=True, notification=ONE)
+        window = office.desk.login_window
+        assert window.isVisible() and not office.desk.center.isVisible()
+        window.email.setText(USER["email"])
+        window.password.setText(PASSWORD)
+        window.submit()
+        await wait_until(lambda: current(office) == ONE, "the item")
+
+
+class SlowKeyring(Credentials):
+    """A login is kept, and the keyring takes its time to say so."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        super().__init__("test", memory_only=True)
+        self.tokens, self.asked, self.opened = tokens, asyncio.Event(), asyncio.Event()
+
+    async def load(self, server: str) -> Tokens | None:
+        self.asked.set()
+        await self.opened.wait()
+        return self.tokens
+
+
+async def test_what_is_asked_during_the_start_is_done_after_it(theme: Theme) -> None:
+    async with working(theme) as office:
+        await tell(office, ONE)
+        office.server.valid.add("access-0")
+        keyring = SlowKeyring(Tokens("access-0", "refresh-0", User.from_wire(USER), 4e9))
+        office.desk.session._credentials = keyring
+        starting = asyncio.create_task(office.desk.start(minimized=True))
+        await keyring.asked.wait()
+        office.desk.show_notification(ONE)
+        asked_to_sign_in = office.desk.login_window.isVisible()
+        keyring.opened.set()
+        await starting
+        assert not asked_to_sign_in
+        await wait_until(lambda: current(office) == ONE, "the item")
+        assert not office.desk.login_window.isVisible()
+        await wait_until(lambda: "En tiempo real" in office.desk.tray.tooltip, "real time")
+
+
+async def test_a_link_of_macos_arrives_as_an_event(theme: Theme, qapp: QApplication) -> None:
+    async with working(theme) as office, asked(office.desk):
+        await office.sign_in()
+        await tell(office, ONE)
+        await wait_until(lambda: office.desk.model.rowCount() == 1, "the row")
+        office.desk.center.close()
+        QApplication.sendEvent(qapp, QFileOpenEvent(QUrl(f"crmtray://notification/{ONE}")))
+        assert current(office) == ONE
+
+
+@pytest.mark.expects_log("a link of crmtray looks like")
+async def test_another_link_of_macos_does_nothing(theme: Theme, qapp: QApplication) -> None:
+    async with working(theme) as office, asked(office.desk):
+        QApplication.sendEvent(qapp, QFileOpenEvent(QUrl("crmtray://action/1")))
+        assert not office.desk.center.isVisible() and not office.desk.login_window.isVisible()
+
+
+class asked:  # read as a verb: `async with asked(desk)`
+    """The program's filter of what the system asks, in place."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._filter = program._Asked(desk)
+
+    async def __aenter__(self) -> program._Asked:
+        cast("QApplication", QApplication.instance()).installEventFilter(self._filter)
+        return self._filter
+
+    async def __aexit__(self, *_: object) -> None:
+        cast("QApplication", QApplication.instance()).removeEventFilter(self._filter)
+
+
+# --- the end of the login session ---------------------------------------------------------------------------------
+
+
+class FakeSessionManager:
+    """What Qt makes when a desktop's session manager speaks to it: there is none here."""
+
+    def __init__(self) -> None:
+        self.hint: Any = None
+
+    def setRestartHint(self, hint: QSessionManager.RestartHint) -> None:
+        self.hint = hint
+
+
+async def test_when_the_session_ends_what_was_cleared_is_in_the_queue(theme: Theme) -> None:
+    async with working(theme) as office, asked(office.desk) as listener:
+        await tell(office, ONE)
+        await office.sign_in()
+        await wait_until(lambda: office.desk.model.rowCount() == 1, "the row")
+        QTest.mouseClick(office.desk.center.clear_button, Qt.MouseButton.LeftButton)
+        manager = FakeSessionManager()
+        listener.commit(cast("QSessionManager", manager))
+        assert manager.hint == QSessionManager.RestartHint.RestartNever
+        assert office.desk.cache.get(ONE) is None and not office.desk.ended.is_set()
+
+
+async def test_asked_to_quit_it_ends_in_order(theme: Theme, qapp: QApplication) -> None:
+    async with working(theme) as office, asked(office.desk):
+        QApplication.sendEvent(qapp, QEvent(QEvent.Type.Quit))
+        assert office.desk.ended.is_set()
+
+
+# --- profiles, policy, panel --------------------------------------------------------------------------------------
+
+
+async def test_a_profile_stands_in_the_titles(theme: Theme) -> None:
+    async with working(theme) as office:
+        office.desk._apply(ClientConfig(profile="trabajo"))
+        assert office.desk.center.windowTitle() == "Notificaciones — crmtray (trabajo)"
+        assert office.desk.login_window.windowTitle() == "Entrar — crmtray (trabajo)"
+    assert Tray(name="crmtray (trabajo)").tooltip == "crmtray (trabajo) — Sesión no iniciada"
+
+
+async def test_a_locked_server_can_be_read_and_not_changed(theme: Theme) -> None:
+    async with working(theme) as office:
+        office.desk._apply(ClientConfig(server="https://crm.example.com", locked=frozenset({"server"})))
+        office.desk.login_window.open("https://crm.example.com")
+        assert office.desk.login_window.server.isReadOnly()
+        assert office.desk.login_window.server.text() == "https://crm.example.com"
+
+
+def test_a_panel_that_restarts_is_no_desktop_without_a_tray(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = True
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", staticmethod(lambda: there))
+    tray, told = Tray(), list[bool]()
+    tray.hosted.connect(told.append)
+    there = False
+    for _ in range(GONE_LOOKS - 1):
+        tray.look()
+    there = True
+    tray.look()
+    assert told == []
+    there = False
+    for _ in range(GONE_LOOKS + 2):
+        tray.look()
+    there = True
+    tray.look()
+    assert told == [False, True]
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_qt_speaks_the_language_of_the_program(qapp: QApplication, language: str) -> None:
+    before, translated = QLocale(), program._translations()
+    try:
+        program._speak(qapp, language)
+        english = bool(translated) and language == "en"
+        expected = QLocale.Language.English if english else QLocale.Language.Spanish
+        assert QLocale().language() == expected
+    finally:
+        QLocale.setDefault(before)
