@@ -94,7 +94,8 @@ def keyring_of(office: Desktop) -> int:
     """The process behind the name, by the bus that knows."""
     call = ["gdbus", "call", "--session", "-d", "org.freedesktop.DBus", "-o", "/org/freedesktop/DBus"]
     method = ["-m", "org.freedesktop.DBus.GetConnectionUnixProcessID", "org.freedesktop.secrets"]
-    return int(office.run([*call, *method]).strip("(uint32 ,)\n"))
+    answer = office.run([*call, *method])  # (uint32 4711,)
+    return int(answer.split()[-1].rstrip(",)"))
 
 
 def press_in_the_menu(office: Desktop, label: str) -> None:

@@ -207,6 +207,6 @@ async def test_even_unusual_errors_are_problem_documents(
 
 
 async def test_health_names_the_parts(live: Live) -> None:
-    status, body, _ = await request(live, "GET", "/health")
-    assert status == 200 and body["status"] == "ok"
+    status, body, headers = await request(live, "GET", "/health")
+    assert status == 200 and body["status"] == "ok" and headers["X-Crmtray-Protocol"] == "1"
     assert set(body["services"]) == {"socket_io", "database", "redis", "crm", "smtp"}

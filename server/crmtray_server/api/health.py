@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from crmtray.protocol import Json
+from crmtray.protocol import PROTOCOL, PROTOCOL_HEADER, Json
 
 from ..hub import Hub
 from ..store.database import Store, StoreUnavailable
@@ -69,4 +69,4 @@ class Health:
 async def health(request: web.Request) -> web.Response:
     """Whether each service works; 503 when one that is needed does not."""
     healthy, report = await services(request).health()
-    return answer(report, 200 if healthy else 503)
+    return answer(report, 200 if healthy else 503, {PROTOCOL_HEADER: str(PROTOCOL)})
