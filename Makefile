@@ -15,9 +15,10 @@ run: setup  ## Start the demo: sample CRM, server, tray (ARGS="--role ceo")
 	@scripts/system-packages run
 	@.venv/bin/crmtray demo $(ARGS)
 
+# Most tests wait for processes and desktops more than they work: twice as many at a time as a small machine has cores.
 test: setup  ## Run all tests (ARGS="tests/server -k feed")
 	@scripts/system-packages test
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n 4 --dist loadfile $(ARGS)
 
 check: setup  ## Lint, types, layers
 	@$(PYTHON) -m ruff check .

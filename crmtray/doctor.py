@@ -62,6 +62,7 @@ async def desktop_by(command: Sequence[str], why_not: str) -> Sequence[Check]:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.communicate()  # or its pipes stay open behind it
     try:
         return [Check(**entry) for entry in json.loads(printed)]
     except (ValueError, TypeError):
