@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from argon2 import PasswordHasher
@@ -25,7 +25,7 @@ from .store import accounts, sessions
 from .store.accounts import Account
 from .store.database import Store
 from .store.feed import Scope
-from .tokens import ACCESS_LIFETIME, Refused, decode, sign, sign_claims
+from .tokens import ACCESS_LIFETIME, Refused, decode, expiry, sign, sign_claims
 
 __all__ = ["ACCESS_LIFETIME", "Auth", "Claims", "Refused", "decode", "hasher", "sign_claims"]
 
@@ -127,6 +127,12 @@ class Auth:
         ended, _ = await self._store.read(_stored, list(claims))
         return ended
 
+    async def prolonged(self, claims: Claims, now: datetime) -> str | None:
+        """A new access token for a login that is in use; None for a token that no login here made."""
+        if claims.session is None:
+            return None
+        return sign(self._secret, await self.user(claims), ACCESS_LIFETIME, now, claims.session)
+
     async def user(self, claims: Claims) -> User:
         account = await self._store.read(accounts.get, claims.scope)
         if account:
@@ -144,7 +150,7 @@ class Auth:
                 raise Refused(INVALID_TOKEN, "The token's user is not known here.")
             tenant_id, role = user.tenant_id, role or user.role
         scopes = frozenset(str(payload.get("scope") or "").split())
-        expires_at = datetime.fromtimestamp(payload["exp"], UTC)
+        expires_at = expiry(payload)
         session = None if payload.get("sid") is None else str(payload["sid"])
         return Claims(Scope(tenant_id, user_id), role, expires_at, session, scopes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -34,15 +34,39 @@ def sign_claims(secret: str, claims: Mapping[str, Any], lifetime: timedelta, now
 
 
 def decode(token: str, secret: str) -> Json:
-    """The payload of a well-signed token that has not expired. Raises Refused with a stable code."""
+    """The payload of a well-signed token that has not expired and names a user. Raises Refused with a stable code."""
     try:
         payload: Json = jwt.decode(
             token, secret, algorithms=["HS256"], options={"require": ["exp"], "verify_aud": False}
         )
     except jwt.ExpiredSignatureError:
         raise Refused(TOKEN_EXPIRED, "The access token has expired. Get a new one with the refresh token.") from None
-    except (jwt.InvalidTokenError, ValueError, TypeError):
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
         raise Refused(INVALID_TOKEN, "The access token is not valid.") from None
-    if not isinstance(payload.get("user_id"), str | int) or isinstance(payload.get("user_id"), bool):
+    if payload.get("user_id") is None:
         raise Refused(INVALID_TOKEN, "The access token names no user_id.")
+    for name in ("user_id", "tenant_id", "role", "sid"):
+        if not _is_name(payload.get(name)):
+            raise Refused(INVALID_TOKEN, f"The access token's {name} is neither a text nor a whole number.")
     return payload
+
+
+def expiry(payload: Json) -> datetime:
+    """When a decoded token expires. Raises Refused for what is no moment: a CRM may have written milliseconds."""
+    try:
+        return datetime.fromtimestamp(float(payload["exp"]), UTC)
+    except (OverflowError, ValueError, TypeError, OSError):
+        raise Refused(INVALID_TOKEN, "The access token's exp is not a number of seconds since 1970.") from None
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it can stand in a query: signed is not the same as sensible."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return True
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

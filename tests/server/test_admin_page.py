@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import jwt
 import pytest
 from sqlalchemy.engine import Connection as Database
 
@@ -220,6 +221,21 @@ async def test_only_admins_and_ceos_get_in(live: Live) -> None:
 
 async def test_an_expired_cookie_leads_to_the_form(live: Live) -> None:
     for token in (live.token(BOSS, ttl=-5), "nonsense", ""):
+        status, _, headers = await fetch(live, "GET", "/admin", headers={"Cookie": f"crmtray_admin={token}"})
+        assert (status, headers["Location"]) == (303, "/admin/login")
+
+
+async def test_a_page_that_stays_open_stays_signed_in_until_the_login_ends(live: Live) -> None:
+    cookie = (await signed_in(live))["Cookie"].partition("=")[2]
+    session = jwt.decode(cookie, options={"verify_signature": False})["sid"]
+    old = {"Cookie": f"crmtray_admin={live.token(BOSS, ttl=60, sid=session)}"}
+    status, _, headers = await fetch(live, "GET", "/admin", headers=old)
+    fresh = headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+    assert status == 200 and jwt.decode(fresh, options={"verify_signature": False})["sid"] == session
+    status, _, headers = await fetch(live, "GET", "/admin", headers={"Cookie": f"crmtray_admin={fresh}"})
+    assert status == 200 and "Set-Cookie" not in headers  # not at every look
+    await fetch(live, "POST", "/admin/logout", headers=old)
+    for token in (fresh, old["Cookie"].partition("=")[2]):
         status, _, headers = await fetch(live, "GET", "/admin", headers={"Cookie": f"crmtray_admin={token}"})
         assert (status, headers["Location"]) == (303, "/admin/login")
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from crmtray import __version__
 from crmtray.protocol import KINDS, User
 
-from ..auth import Claims, Refused
+from ..auth import ACCESS_LIFETIME, Claims, Refused
 from ..crm.writer import CrmUnavailable
 from ..hub import Connection
 from ..store import overview
@@ -47,7 +47,18 @@ async def home(request: web.Request) -> web.Response:
         return _forget(request, _redirect(LOGIN))
     if claims.role not in ADMIN_ROLES:
         return _page("admin_login.html", 403, problem=NOT_FOR_YOU, email="")
-    return _page("admin.html", **await _values(request, claims))
+    answer = _page("admin.html", **await _values(request, claims))
+    await _keep_signed_in(request, claims, answer)
+    return answer
+
+
+async def _keep_signed_in(request: web.Request, claims: Claims, answer: web.Response) -> None:
+    """A page that stays open stays signed in, as long as the login behind it counts."""
+    made, now = services(request), services(request).clock()
+    if COOKIE in request.cookies and claims.expires_at - now < ACCESS_LIFETIME / 2:
+        token = await made.auth.prolonged(claims, now)
+        if token is not None:
+            _set_cookie(request, answer, token)
 
 
 async def login_form(request: web.Request) -> web.Response:
@@ -85,16 +96,20 @@ async def _enter(request: web.Request, email: str, password: str) -> web.Respons
         await made.auth.logout(claims, made.clock())
         return _page("admin_login.html", 403, problem=NOT_FOR_YOU, email=email)
     answer = _redirect(HOME)
+    _set_cookie(request, answer, pair["access_token"])
+    return answer
+
+
+def _set_cookie(request: web.Request, answer: web.Response, token: str) -> None:
     answer.set_cookie(
         COOKIE,
-        pair["access_token"],
-        max_age=int(pair["expires_in"]),
+        token,
+        max_age=int(ACCESS_LIFETIME.total_seconds()),
         path=HOME,
         httponly=True,
         samesite="Strict",
         secure=_is_https(request),
     )
-    return answer
 
 
 async def logout(request: web.Request) -> web.Response:
