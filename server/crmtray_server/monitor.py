@@ -7,6 +7,7 @@ takes values without end. Must not decide what is too much: that is `alerts`. On
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -183,6 +184,16 @@ class Monitor:
             self._delivery.observe(seconds)
             self._slot_latency(seconds)
 
+    def sent_together(self, since: list[float | None]) -> None:
+        """Frames go to the transport in one write; `since`: when what each tells was committed, where it is known."""
+        self._sent += len(since)
+        self._messages_sent.inc(len(since))
+        now = self._clock()
+        for moment in since:
+            if moment is not None:
+                self._delivery.observe(now - moment)
+                self._slot_latency(now - moment)
+
     def received(self, event: str) -> None:
         self._received += 1
         self._messages_received.labels(event).inc()
@@ -288,8 +299,7 @@ class Monitor:
         slot = self._slot()
         slot.delivered += 1
         slot.latency_sum += seconds
-        position = next((n for n, bound in enumerate(LATENCY_BUCKETS) if seconds <= bound), len(LATENCY_BUCKETS))
-        slot.latencies[position] += 1
+        slot.latencies[bisect_left(LATENCY_BUCKETS, seconds)] += 1
 
     def _recent(self) -> deque[Slot]:
         self._forget(int(self._clock() // SLOT_SECONDS))

@@ -14,6 +14,7 @@ import socketio
 
 from crmtray.protocol import format_time
 from crmtray_server import sockets as strict
+from crmtray_server.hub import event_frame
 from crmtray_server.store import feed
 from crmtray_server.store.feed import NewItem, Scope
 from tests.server.live import ALICE, BOB, CHARLIE, Live, Socket, live_server, request, sockets, until
@@ -294,6 +295,48 @@ async def test_a_client_that_does_not_read_is_cut_and_others_are_not(
         assert eio_sid not in live.server.realtime.sio.environ or len(live.server.hub) == 0
     async with sockets(live, live.token(ALICE)) as [back]:
         assert (await back.call("get_notification_count"))["ok"]
+
+
+@pytest.mark.parametrize("size", [0, 124, 125, 126, 65_534, 65_535, 65_536, 300_000])
+async def test_messages_of_every_size_arrive_whole_and_in_order(live: Live, size: int) -> None:
+    """The server writes its frames itself, and the header depends on the size."""
+    async with sockets(live, live.token(ALICE)) as [alice]:
+        [connection] = live.server.hub._connections[Scope("1", "1")]
+        empty = len(event_frame("x", "")) + 1
+        texts = [f"{number}{'é' * 3}".ljust(max(0, size - empty), "x") for number in range(3)]
+        for text in texts:
+            connection.send(event_frame("x", text))
+        assert (await alice.call("get_notification_count"))["ok"]
+        assert alice.named("x") == texts
+
+
+async def test_an_answer_comes_behind_what_was_pushed_before_it(live: Live) -> None:
+    async with sockets(live, live.token(ALICE)) as [alice]:
+        await alice.call("subscribe_notifications", {"epoch": live.server.store.epoch, "since": 0})
+        await live.tell(ALICE, "a", "b")
+        await alice.call("get_notification_count")
+        assert len(alice.named("new_notification")) == 2
+        assert [body["seq"] for body in alice.named("notification_count_update")] == [2]
+
+
+async def test_a_client_that_stops_reading_is_cut_when_the_network_takes_no_more(live: Live) -> None:
+    address = live.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession() as session, session.ws_connect(address) as websocket:
+        await websocket.receive_str(timeout=5)
+        await websocket.send_str('40{"token":"' + live.token(ALICE) + '"}')
+        await websocket.receive_str(timeout=5)
+        [connection] = live.server.hub._connections[Scope("1", "1")]
+        beneath = websocket._response.connection
+        assert beneath is not None and beneath.transport is not None
+        beneath.transport.pause_reading()
+        async with asyncio.timeout(10):
+            for _ in range(4000):
+                connection.send(event_frame("x", "y" * 10_000))
+                await asyncio.sleep(0)
+                if not len(live.server.hub):
+                    break
+        assert not len(live.server.hub)
+    assert b'crmtray_socket_errors_total{reason="slow_reader"} 1.0' in live.server.monitor.text()
 
 
 async def test_a_client_that_ignores_its_end_is_ended_all_the_same(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,25 @@ Job = Callable[[Connection], Any]
 
 READ_THREADS = 4
 RETRIES = 5
+RETRY_SECONDS = 8.0
+"""No further try after this time."""
+STATEMENT_SECONDS = 10
+"""PostgreSQL ends a statement of ours that takes longer, also one that waits for a lock."""
+ANSWER_SECONDS = 20.0
+"""Nobody waits longer for the database, whatever keeps it from answering."""
+CLOSE_SECONDS = 3.0
+"""A write that does not end by then waits for a database that does not answer."""
+READERS_SECONDS = 0.5
+"""Nobody is left to whom a reading could be told."""
+POSTGRES = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""A host that is gone without a word is noticed, https://www.postgresql.org/docs/current/libpq-connect.html."""
+_NO_ANSWER = f"the database did not answer within {ANSWER_SECONDS:g} seconds"
 _committed_at: ContextVar[float | None] = ContextVar("committed_at", default=None)
 
 
@@ -38,7 +58,7 @@ def committed_at() -> float | None:
 
 
 class StoreUnavailable(Exception):
-    """The database cannot be reached or written now; nothing was stored. Try again later."""
+    """The database cannot be reached or written now; nothing was stored, as far as is known. Try again later."""
 
 
 def make_engine(url: str | URL) -> Engine:
@@ -46,7 +66,10 @@ def make_engine(url: str | URL) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
-    return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=READ_THREADS + 1)
+    parsed = parsed.set(drivername="postgresql+psycopg").update_query_dict(
+        {name: value for name, value in POSTGRES.items() if name not in parsed.query}
+    )
+    return sa.create_engine(parsed, pool_pre_ping=True, pool_size=READ_THREADS + 1)
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -83,10 +106,11 @@ class Store:
 
     def __init__(self, engine: Engine, batch_size: int = 50) -> None:
         self.engine = engine
-        self.epoch = ""
         self.observe: Callable[[int, float], None] | None = None
         """Told of each commit, on the writer's thread: how many writes shared it, and the seconds it took."""
+        self.epoch = ""
         """What pushes carry. A page of changes reads it with its rows: another process may have restored the store."""
+        _bound(engine)
         self._reading = _one_snapshot(engine)
         self._batch_size = batch_size
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
@@ -104,25 +128,36 @@ class Store:
 
     async def read(self, function: Callable[..., T], *args: Any) -> T:
         """Runs `function(connection, *args)` in a read transaction. Raises StoreUnavailable."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, function, *args)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, function, *args)
+        except TimeoutError:
+            raise StoreUnavailable(_NO_ANSWER) from None
 
     async def write(self, function: Callable[..., T], *args: Any) -> T:
         """Runs `function(connection, *args)` and commits. Raises StoreUnavailable, or what the function raised."""
         future: Future[Any] = Future()
         self._jobs.put((lambda connection: function(connection, *args), future))
-        result, moment = await asyncio.wrap_future(future)
+        done = asyncio.wrap_future(future)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                # Whoever no longer waits for it has still ordered it, e.g. the note that an e-mail was sent.
+                result, moment = await asyncio.shield(done)
+        except TimeoutError:
+            future.cancel()
+            raise StoreUnavailable(_NO_ANSWER) from None
         _committed_at.set(moment)
         written: T = result
         return written
 
     def close(self) -> None:
-        """Finishes the writes that wait, then lets go of the database. Blocking."""
+        """Finishes the writes that wait, then lets go of the database. Blocking, but not for long."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
             if self._writer.ident is not None:
-                self._writer.join()
-            self._readers.shutdown()
+                self._writer.join(CLOSE_SECONDS)
+            end_threads(self._readers, READERS_SECONDS)
             self.engine.dispose()
 
     def _read(self, function: Callable[..., T], *args: Any) -> T:
@@ -147,7 +182,12 @@ class Store:
                 return
 
     def _commit(self, batch: list[tuple[Job, Future[Any]]]) -> None:
+        # What nobody waits for any more was refused: it must not happen after all.
+        batch = [(job, future) for job, future in batch if not future.cancelled()]
+        if not batch:
+            return
         outcomes: list[tuple[Any, BaseException | None]] = []
+        last_try = time.perf_counter() + RETRY_SECONDS
         for attempt in range(RETRIES):
             began = time.perf_counter()
             try:
@@ -156,11 +196,12 @@ class Store:
                 break
             except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
                 # A deadlock with another node, a restarted database, a locked file: the same jobs once more.
-                if attempt + 1 < RETRIES:
+                if attempt + 1 < RETRIES and time.perf_counter() < last_try:
                     time.sleep(0.05 * 2**attempt)
                     continue
                 unavailable = StoreUnavailable(_reason(error))
                 outcomes = [(None, unavailable)] * len(batch)
+                break
             except Exception as error:
                 log.exception("the store's writer failed")
                 outcomes = [(None, error)] * len(batch)
@@ -179,6 +220,8 @@ class Store:
             self.observe(writes, seconds)
 
     def _try_commit(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+        if len(jobs) == 1:
+            return [self._commit_alone(jobs[0])]
         outcomes: list[tuple[Any, BaseException | None]] = []
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             for job in jobs:
@@ -194,6 +237,35 @@ class Store:
                     point.commit()
                     outcomes.append((result, None))
         return outcomes
+
+    def _commit_alone(self, job: Job) -> tuple[Any, BaseException | None]:
+        """Needs no savepoint: nobody else's work is undone with it."""
+        try:
+            with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
+                return job(connection), None
+        except (sa.exc.OperationalError, sa.exc.InterfaceError):
+            raise
+        except Exception as error:
+            return None, error
+
+
+def end_threads(executor: ThreadPoolExecutor, seconds: float) -> None:
+    """Waits so long for what runs; a thread that waits for an answer that never comes is left behind."""
+    ending = threading.Thread(target=partial(executor.shutdown, cancel_futures=True), daemon=True)
+    ending.start()
+    ending.join(seconds)
+
+
+def _bound(engine: Engine) -> None:
+    """From here on no statement takes long. Migrations, which may, come before; copies have an engine of their own."""
+    if engine.dialect.name == "sqlite":
+        return
+    engine.dispose()
+
+    @sa.event.listens_for(engine, "connect")
+    def _set(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
+        connection.commit()
 
 
 def _one_snapshot(engine: Engine) -> Engine:

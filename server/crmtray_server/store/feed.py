@@ -80,6 +80,37 @@ class Filter:
     text: str | None = None
 
 
+# --- statements ------------------------------------------------------------------------------------------------
+# Of the ways that every push takes: to put one together again costs more than to run it.
+
+
+def _owned(table: sa.Table) -> sa.ColumnElement[bool]:
+    return (table.c.tenant_id == sa.bindparam("_tenant")) & (table.c.user_id == sa.bindparam("_user"))
+
+
+def _owner(scope: Scope) -> dict[str, Any]:
+    """What a statement made with `_owned` must be given."""
+    return {"_tenant": scope.tenant_id, "_user": scope.user_id}
+
+
+_LOCKED_HEAD = sa.select(feeds.c.head).where(_owned(feeds)).with_for_update()
+_MOVE_HEAD = feeds.update().where(_owned(feeds)).values(head=sa.bindparam("_head"))
+_NEW_CHANGES, _NEW_NOTIFICATIONS = changes.insert(), notifications.insert()
+_KNOWN_KEYS = sa.select(notifications.c.dedupe_key).where(
+    _owned(notifications), notifications.c.dedupe_key.in_(sa.bindparam("_keys", expanding=True))
+)
+_UNREAD_COUNT = (
+    sa.select(sa.func.count())
+    .select_from(notifications)
+    .where(
+        _owned(notifications),
+        notifications.c.read_at.is_(None),
+        notifications.c.removed_at.is_(None),
+        notifications.c.snoozed_until.is_(None),
+    )
+)
+
+
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
@@ -99,7 +130,7 @@ def _add_to(connection: Connection, scope: Scope, items: dict[str, NewItem], now
     new = [item for key, item in items.items() if key not in known]
     rows = [to_row(item, head + number, now) for number, item in enumerate(new, start=1)]
     if rows:
-        connection.execute(notifications.insert(), rows)
+        connection.execute(_NEW_NOTIFICATIONS, rows)
         _append(connection, scope, head, [row["id"] for row in rows])
         _plan_emails(connection, new, rows, now)
     made = tuple(Change(row["seq"], row["id"], from_row(row), new=True) for row in rows)
@@ -185,11 +216,10 @@ def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool],
 
 def _lock(connection: Connection, scope: Scope) -> int:
     """The feed's head, with its row locked until the transaction ends (SQLite has locked the file already)."""
-    query = sa.select(feeds.c.head).where(owned_by(feeds, scope)).with_for_update()
-    head = connection.execute(query).scalar()
+    head = connection.execute(_LOCKED_HEAD, _owner(scope)).scalar()
     if head is None:
         _insert_feed(connection, scope)
-        head = connection.execute(query).scalar_one()
+        head = connection.execute(_LOCKED_HEAD, _owner(scope)).scalar_one()
     return int(head)
 
 
@@ -204,16 +234,15 @@ def _append(connection: Connection, scope: Scope, head: int, ids: Sequence[str])
         {"tenant_id": scope.tenant_id, "user_id": scope.user_id, "seq": head + number, "notification_id": id}
         for number, id in enumerate(ids, start=1)
     ]
-    connection.execute(changes.insert(), entries)
-    connection.execute(feeds.update().where(owned_by(feeds, scope)).values(head=head + len(ids)))
+    connection.execute(_NEW_CHANGES, entries)
+    connection.execute(_MOVE_HEAD, {**_owner(scope), "_head": head + len(ids)})
 
 
 def _known_keys(connection: Connection, scope: Scope, keys: list[str]) -> set[str]:
     known: set[str] = set()
     for start in range(0, len(keys), ID_CHUNK):
-        part = notifications.c.dedupe_key.in_(keys[start : start + ID_CHUNK])
-        query = sa.select(notifications.c.dedupe_key).where(owned_by(notifications, scope), part)
-        known.update(connection.execute(query).scalars())
+        part = {**_owner(scope), "_keys": keys[start : start + ID_CHUNK]}
+        known.update(connection.execute(_KNOWN_KEYS, part).scalars())
     return known
 
 
@@ -292,17 +321,7 @@ def get(connection: Connection, scope: Scope, id: str) -> Notification | None:
 
 def unread_count(connection: Connection, scope: Scope) -> int:
     """Unread items that are neither removed nor snoozed."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(notifications)
-        .where(
-            owned_by(notifications, scope),
-            notifications.c.read_at.is_(None),
-            notifications.c.removed_at.is_(None),
-            notifications.c.snoozed_until.is_(None),
-        )
-    )
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_UNREAD_COUNT, _owner(scope)).scalar_one())
 
 
 def cursor(connection: Connection, scope: Scope) -> int:
