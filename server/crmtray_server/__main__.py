@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,10 +40,17 @@ Email = Annotated[str, typer.Option(help="E-mail address, the same in any case."
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 ROLES = ("seller", "secretary", "ceo", "admin")
 SHORTEST_PASSWORD = 8
+LONGEST_TTL = 10 * 365 * 86_400
 
 
 class Failure(Exception):
     """What the person at the terminal can mend: one sentence."""
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise typer.BadParameter("must not be empty")
+    return value
 
 
 @app.callback(invoke_without_command=True)
@@ -119,12 +129,12 @@ def check() -> None:
     from .checkup import OK
     from .checkup import check as look
 
-    wrong = 0
+    wrong: list[str] = []
     for part, sentence in look(_settings()):
         typer.echo(f"{part}: {logs.redact(sentence)}")
-        wrong += sentence != OK
+        wrong += [] if sentence == OK else [part]
     if wrong:
-        raise typer.Exit(1)
+        raise Failure(f"not in order: {', '.join(wrong)}")
 
 
 @app.command()
@@ -137,10 +147,10 @@ def openapi() -> None:
 
 @app.command()
 def token(
-    user_id: Annotated[str, typer.Option(help="Whose token.")],
+    user_id: Annotated[str, typer.Option(callback=_not_empty, help="Whose token.")],
     role: Annotated[str | None, typer.Option(help="Left out: the server looks it up.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Left out: the server looks it up.")] = None,
-    ttl: Annotated[int, typer.Option(min=1, help="Seconds it is good for.")] = 3600,
+    ttl: Annotated[int, typer.Option(min=1, max=LONGEST_TTL, help="Seconds it is good for.")] = 3600,
     scope: Annotated[str | None, typer.Option(help="For example notifications:write.")] = None,
 ) -> None:
     """Print a signed token."""
@@ -210,11 +220,11 @@ def score(
 
 @users.command("add")
 def user_add(
-    user_id: Annotated[str, typer.Option(help="The person's id in the CRM.")],
+    user_id: Annotated[str, typer.Option(callback=_not_empty, help="The person's id in the CRM.")],
     email: Email,
     name: Annotated[str, typer.Option(help="Full name.")],
     role: Annotated[str, typer.Option(help="seller, secretary, ceo or admin.")],
-    tenant: Annotated[str, typer.Option(help="The company's id in the CRM.")] = "1",
+    tenant: Annotated[str, typer.Option(callback=_not_empty, help="The company's id in the CRM.")] = "1",
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Make an account."""
@@ -303,6 +313,8 @@ async def _await(awaitable: Any) -> Any:
 
 
 def _new_password(from_stdin: bool) -> str:
+    if not from_stdin and not sys.stdin.isatty():
+        raise Failure("There is no terminal to ask for the password; give it on standard input with --password-stdin.")
     password: str = (
         sys.stdin.readline().rstrip("\r\n")
         if from_stdin
@@ -329,18 +341,33 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     try:
         app(arguments)
+    except SystemExit as end:
+        _leave(end.code if isinstance(end.code, int) else 0)
     except Exception as error:
         if debug:
             raise
         for line in _explain(error):
             print(f"crmtray-server: {line}", file=sys.stderr)
-        sys.exit(1)
+        _leave(1)
+
+
+def _leave(code: int) -> None:
+    """`sys.exit`, but for threads that wait for a database which may never answer: the interpreter would wait too."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if any(not thread.daemon for thread in others):
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _explain(error: Exception) -> list[str]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from .crm.engine import CrmDatabaseError
+    from .crm.orders import CrmUnavailable
     from .store.database import StoreUnavailable
 
     if isinstance(error, SettingsError):
@@ -348,7 +375,9 @@ def _explain(error: Exception) -> list[str]:
     if isinstance(error, SQLAlchemyError):
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         return [logs.redact(f"the database cannot be used: {reason}")]
-    if isinstance(error, (Failure, CrmDatabaseError, OSError, StoreUnavailable)):
+    if isinstance(error, OSError) and error.filename:
+        return [f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"]
+    if isinstance(error, (Failure, CrmDatabaseError, CrmUnavailable, OSError, StoreUnavailable)):
         return [logs.redact(str(error))]
     logging.getLogger(__name__).debug("unexpected", exc_info=error)
     return [f"unexpected {type(error).__name__}: {logs.redact(str(error))} (run again with --debug for the traceback)"]

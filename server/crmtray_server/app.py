@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,7 +70,9 @@ from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_SECONDS = 8.0
+SHUTDOWN_SECONDS = 3.0
+"""aiohttp waits so long twice: longer than a request to the CRM takes. With the store's seconds it is less than ten."""
+THREADS = 16
 RESTART_SECONDS = 2.0
 
 
@@ -314,6 +317,13 @@ def run(
             engine.dispose()
 
 
+class _Threads(ThreadPoolExecutor):
+    """asyncio's own: a name service, or a CRM, that never answers must not keep the server from ending."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if sys.platform == "win32":
         return None
@@ -332,6 +342,7 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    asyncio.get_running_loop().set_default_executor(_Threads(THREADS, thread_name_prefix="asyncio"))
     runner = web.AppRunner(server.web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)

@@ -10,6 +10,7 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -172,6 +173,7 @@ class Settings(BaseSettings):
         for link in links:
             if urlsplit(link).scheme not in ("http", "https") or not urlsplit(link).netloc:
                 raise ValueError("must be an http or https address")
+            _fields(link)
         if isinstance(value, dict) and not set(value) <= set(LINK_PATHS):
             raise ValueError(f"has a key that is not one of {', '.join(LINK_PATHS)}")
         return value
@@ -183,8 +185,15 @@ class Settings(BaseSettings):
             return {}
         if isinstance(self.crm_web_url, dict):
             return dict(self.crm_web_url)
-        base = self.crm_web_url.rstrip("/")
-        return {action: base + path for action, path in LINK_PATHS.items()}
+        named, base = _fields(self.crm_web_url), self.crm_web_url.rstrip("/")
+        if not named:
+            return {action: base + path for action, path in LINK_PATHS.items()}
+        # One template: for the actions that have what it names; the others lead to the same host.
+        parts = urlsplit(base)
+        host = f"{parts.scheme}://{parts.netloc}"
+        return {
+            action: self.crm_web_url if named <= _fields(path) else host + path for action, path in LINK_PATHS.items()
+        }
 
     @property
     def unanswered_after(self) -> timedelta:
@@ -214,6 +223,14 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+def _fields(template: str) -> set[str]:
+    """What a link's template names in braces. Raises ValueError."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+    except ValueError:
+        raise ValueError("has a brace without its other half") from None
+
+
 def check_web_address(url: str, otherwise: str = "") -> str:
     """The URL as given, or ValueError with what is allowed."""
     parts = urlsplit(url)
@@ -225,7 +242,7 @@ def check_web_address(url: str, otherwise: str = "") -> str:
 def _has_port(parts: SplitResult) -> bool:
     """Whether what stands where a port may stand is one."""
     try:
-        return parts.port is None or parts.port > 0
+        return parts.port is None or parts.port > 0  # raises for what is none
     except ValueError:
         return False
 
@@ -234,7 +251,7 @@ def check_database_url(url: str) -> str:
     """The URL as given, or ValueError with what is allowed."""
     if url.startswith("sqlite:///") and url not in ("sqlite:///", "sqlite:///:memory:"):
         return url
-    if urlsplit(url).scheme in ("postgresql", "postgresql+psycopg"):
+    if url.startswith(("postgresql://", "postgresql+psycopg://")) and _has_port(urlsplit(url)):
         return url
     raise ValueError("must be sqlite:///path/to/file or postgresql://user:password@host/database")
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 from crmtray.protocol import FOLLOW_UP, HOT_LEAD, UNANSWERED, Json, Notification, format_time
@@ -32,6 +34,9 @@ from .store.suppressed import Kept
 log = logging.getLogger(__name__)
 
 SELLER: Final = "seller"
+CRM_SECONDS: Final = 5.0
+"""How long a person waits for what the CRM says now."""
+WORKERS: Final = 2
 Subject = Literal["conversation_id", "lead_id"]
 Look = Callable[[str], ConversationState | None]
 """A conversation whatever its state; raises CrmError when this CRM's tables cannot be asked so."""
@@ -51,6 +56,8 @@ class Explainer:
     ) -> None:
         self._store, self._readers, self._settings = store, readers, settings
         self._source, self._look, self._clock = source, look, clock
+        # Few and its own: a CRM that hangs must not take the threads that sign people in.
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="explain")
 
     async def item(self, scope: Scope, role: str, id: str) -> Json:
         """Raises NotFound."""
@@ -100,9 +107,11 @@ class Explainer:
         for subject, id in subjects.items():
             known = any(suppressed.names(data, {subject: id}) for data in told)
             viewer = Viewer(reader, reader.user.role if reader.user else role, known, now, self._settings)
+            look = partial(self._look_at, source, viewer, subject, id)
             try:
-                found += await asyncio.to_thread(self._look_at, source, viewer, subject, id)
-            except CrmError as error:
+                async with asyncio.timeout(CRM_SECONDS):
+                    found += await asyncio.get_running_loop().run_in_executor(self._workers, look)
+            except (CrmError, TimeoutError) as error:
                 log.warning("a rule could not be explained: %s", error)
                 found.append(viewer.says(UNANSWERED if subject == "conversation_id" else HOT_LEAD, "crm_unavailable"))
         return found

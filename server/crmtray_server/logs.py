@@ -43,11 +43,16 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": _text(redact(record.getMessage())),
         }
         if record.exc_info:
-            line["traceback"] = redact(self.formatException(record.exc_info))
+            line["traceback"] = _text(redact(self.formatException(record.exc_info)))
         return orjson.dumps(line).decode()
+
+
+def _text(text: str) -> str:
+    """JSON takes no halves of characters, which addresses of requests may have."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def not_http(record: logging.LogRecord) -> bool:

@@ -84,7 +84,10 @@ class Pipeline:
         return committed
 
     async def ingest(self, detected: Detected) -> list[Committed]:
-        """Stores and publishes; what was told before makes nothing. Raises StoreUnavailable, with nothing stored."""
+        """Stores and publishes; what was told before makes nothing.
+
+        Raises StoreUnavailable or CrmUnavailable (nobody knows yet whom to tell), with nothing stored.
+        """
         plan = await self.assemble(detected)
         return await self.store(plan, partial(episodes.save, opened=detected.opened, closed=detected.closed))
 
@@ -95,7 +98,7 @@ class Pipeline:
         return self._plan([self._item(event, readers[scope]) for event, scope in addressed], readers)
 
     async def _recipients(self, event: Event) -> list[Scope]:
-        people = await self._directory.with_role(event.tenant_id, event.roles) if event.roles else []
+        people = await self._directory.to_tell(event.tenant_id, event.roles) if event.roles else []
         found = {Scope(event.tenant_id, person.user_id) for person in people}
         if event.user_id is not None:
             found.add(Scope(event.tenant_id, event.user_id))

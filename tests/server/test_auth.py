@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,6 +225,21 @@ def test_tokens_live_a_quarter_of_an_hour() -> None:
         (UNSIGNED, "invalid_token"),
         (jwt.encode({"sub": "7", "exp": 2**33}, SECRET, "HS256"), "invalid_token"),
         (jwt.encode(FULL | {"sid": "unknown", "exp": 2**33}, SECRET, "HS256"), "invalid_token"),
+        # Signed, but of no use: milliseconds, a text, an endless number, what no database takes.
+        *(
+            (jwt.encode(FULL | {"exp": exp}, SECRET, "HS256"), "invalid_token")
+            for exp in (2**33 * 1000, 1e300, math.inf)
+        ),
+        *(
+            (jwt.encode(FULL | {"exp": 2**33} | odd, SECRET, "HS256"), "invalid_token")
+            for odd in (
+                {"user_id": "a\0"},
+                {"sid": "\ud800"},
+                {"tenant_id": {"id": 1}},
+                {"role": ["ceo"]},
+                {"user_id": True},
+            )
+        ),
     ],
 )
 async def test_bad_tokens_are_refused_with_a_code(auth: Auth, token: str | None, code: str) -> None:

@@ -98,3 +98,14 @@ def test_units_and_lists_are_read_as_people_write_them(monkeypatch: pytest.Monke
     assert settings.socketio_max_http_buffer_size == 1_000_000
     assert settings.high_value_areas == ("Puerto Madero", "Nordelta")
     assert settings.links["open_chat"] == "https://crm.example/chats?conversation={conversation_id}"
+
+
+def test_one_template_of_links_counts_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://crm.example/chats?conversation={conversation_id}"
+    monkeypatch.setenv("CRM_WEB_URL", url)
+    links = config.load().links
+    assert links["open_chat"] == url
+    assert links["view_lead"] == "https://crm.example/leads/{lead_id}"
+    monkeypatch.setenv("CRM_WEB_URL", "https://crm.example/{lead_id")
+    with pytest.raises(SettingsError, match=r"CRM_WEB_URL=.*brace"):
+        config.load()

@@ -230,6 +230,7 @@ async def test_patch_changes_what_is_given_and_put_sets_everything(live: Live) -
         ("work_days", ["lunes"]),
         ("min_priority", "none"),
         ("timezone", "Buenos Aires"),
+        ("timezone", "localtime"),
         ("timezone", "../../etc/passwd"),
         ("timezone", "europe/madrid"),
         ("timezone", ""),

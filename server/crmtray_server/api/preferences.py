@@ -36,7 +36,8 @@ ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
 """The plain form only: no names, lists, comments, quotes or encoded words, so nothing can be slipped into a header."""
 LOCALE = "(es|en)(-([A-Z]{2}|[0-9]{3}))?"
 CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
-ZONES = frozenset(available_timezones())
+ZONES = frozenset(available_timezones()) - {"Factory", "localtime", "posixrules"}
+"""Without what is the machine's own affair, and no place."""
 
 operations = Operations("Preferences")
 

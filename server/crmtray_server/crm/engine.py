@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 BUSY_SECONDS: Final = 5.0
-CONNECT_SECONDS: Final = "5"
+POSTGRES_OPTIONS: Final = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""A host that is gone without a word is noticed."""
+READ_SECONDS, CHANGE_SECONDS = 30, 5
+"""PostgreSQL ends a statement that takes longer: a reading, or a change of one row that somebody waits for."""
 POSTGRES: Final = ("postgresql", "postgresql+psycopg")
 
 
@@ -105,8 +115,7 @@ def _begin(connection: Connection) -> None:
 
 def _postgres_engine(url: URL, read_only: bool) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    if "connect_timeout" not in url.query:
-        url = url.update_query_dict({"connect_timeout": CONNECT_SECONDS})
+    url = url.update_query_dict({name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query})
     options: dict[str, Any] = {"postgresql_readonly": True} if read_only else {}
     try:
         engine = sa.create_engine(url, pool_pre_ping=True, execution_options=options)
@@ -116,7 +125,15 @@ def _postgres_engine(url: URL, read_only: bool) -> Engine:
         ) from None
     if read_only:
         sa.event.listen(engine, "connect", _times_as_text)
+        sa.event.listen(engine, "begin", partial(be_brief, seconds=READ_SECONDS))
     return engine
+
+
+def be_brief(connection: Connection, seconds: float = CHANGE_SECONDS) -> None:
+    """For this transaction alone: the connection may be the CRM's own, lent by a pooler. SQLite has a time-out."""
+    if connection.dialect.name != "sqlite":
+        with closing(connection.connection.cursor()) as cursor:  # the driver's: a streaming connection's takes no SET
+            cursor.execute(f"SET LOCAL statement_timeout = '{seconds:g}s'")
 
 
 def _times_as_text(connection: Any, _record: Any) -> None:

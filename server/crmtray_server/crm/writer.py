@@ -107,6 +107,7 @@ class CrmWriter:
             if name not in self._tables:
                 self._tables[name] = sa.Table(name, sa.MetaData(), autoload_with=self._engine, resolve_fks=False)
             with database.write(self._engine) as connection:
+                database.be_brief(connection)
                 yield connection, self._tables[name]
         except KeyError as error:
             raise CrmUnavailable(f"The CRM's table {name} has no column {error}.") from error
