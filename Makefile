@@ -3,7 +3,7 @@
 ARGS ?=
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench package clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,10 +15,10 @@ run: setup  ## Start the demo: sample CRM, server, tray (ARGS="--role ceo")
 	@scripts/system-packages run
 	@.venv/bin/crmtray demo $(ARGS)
 
-# Most tests wait for processes and desktops more than they work: twice as many at a time as a small machine has cores.
+# Most tests wait for processes and desktops more than they work: more at a time than a small machine has cores.
 test: setup  ## Run all tests (ARGS="tests/server -k feed")
 	@scripts/system-packages test
-	@$(PYTHON) -m pytest -n 4 --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: setup  ## Lint, types, layers
 	@$(PYTHON) -m ruff check .
@@ -29,6 +29,9 @@ check: setup  ## Lint, types, layers
 bench: setup  ## Measure, each figure beside a reference of the same run
 	@$(PYTHON) -m tests.bench $(ARGS)
 	@$(PYTHON) -m tests.bench.center
+
+package: setup  ## Make the bundle and the .deb, in dist/
+	@scripts/package linux
 
 clean:  ## Remove what the other verbs made
 	rm -rf .venv node_modules tests/e2e/js/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -9,6 +9,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from .words import say
+
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -39,7 +41,9 @@ def normalise_server(text: str) -> str:
         raise _bad_server(text)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise BadServer(
-            f"La dirección de {parts.hostname} debe empezar con https:// para que nadie pueda leer la contraseña.",
+            say("La dirección de {} debe empezar con https:// para que nadie pueda leer la contraseña.").format(
+                parts.hostname
+            ),
             "http:// is only for this machine, because the password would travel in the clear; use https://",
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -48,7 +52,7 @@ def normalise_server(text: str) -> str:
 
 def _bad_server(text: str) -> BadServer:
     return BadServer(
-        "La dirección del servidor no es válida; debe ser como https://crm.ejemplo.com",
+        say("La dirección del servidor no es válida; debe ser como https://crm.ejemplo.com"),
         f"{text!r} is not a server address; it should look like https://crm.example.com",
     )
 

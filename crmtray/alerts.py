@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from .protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Notification
+from .words import mark, say
 
 MAX_AGE = timedelta(minutes=10)
 ABSENCE_MAX_AGE = timedelta(days=7)
@@ -23,10 +24,10 @@ MOST_ON_SCREEN = 3
 MOST_REPEATS = 3
 
 _KIND_WORDS: tuple[tuple[str, str, str], ...] = (
-    (HOT_LEAD, "lead caliente", "leads calientes"),
-    (UNANSWERED, "sin responder", "sin responder"),
-    (FOLLOW_UP, "seguimiento", "seguimientos"),
-    (PERFORMANCE, "alerta de rendimiento", "alertas de rendimiento"),
+    (HOT_LEAD, mark("lead caliente"), mark("leads calientes")),
+    (UNANSWERED, mark("sin responder"), mark("sin responder")),
+    (FOLLOW_UP, mark("seguimiento"), mark("seguimientos")),
+    (PERFORMANCE, mark("alerta de rendimiento"), mark("alertas de rendimiento")),
 )
 
 
@@ -119,7 +120,7 @@ def summary_text(notifications: Sequence[Notification]) -> str:
     """What a summary says: `3 sin responder, 1 lead caliente`."""
     counts = Counter(item.type for item in notifications)
     parts = [(counts.pop(kind, 0), one, many) for kind, one, many in _KIND_WORDS]
-    parts.append((sum(counts.values()), "otra", "otras"))
+    parts.append((sum(counts.values()), mark("otra"), mark("otras")))
     # The most frequent first; a stable sort keeps the order of importance among equals.
     parts.sort(key=lambda part: -part[0])
-    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+    return ", ".join(f"{count} {say(one if count == 1 else many)}" for count, one, many in parts if count)

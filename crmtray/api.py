@@ -36,6 +36,7 @@ from .protocol import (
     User,
     WireError,
 )
+from .words import mark, say
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,13 @@ T = TypeVar("T")
 _RETRYABLE = (401, 408, 425, 429)
 
 _SENTENCES: Mapping[str, str] = {
-    INVALID_CREDENTIALS: "El correo o la contraseña no son correctos.",
-    TOO_MANY_ATTEMPTS: "Demasiados intentos fallidos; se puede volver a probar en un minuto.",
-    NOT_FOUND: "Esta notificación ya no existe.",
-    FORBIDDEN: "No hay permiso para hacer esto.",
-    INVALID_REQUEST: "El servidor no aceptó los datos; hay que revisarlos.",
-    INVALID_TOKEN: "La sesión terminó; hay que volver a entrar.",
-    CRM_LOGIN_FAILED: (
+    INVALID_CREDENTIALS: mark("El correo o la contraseña no son correctos."),
+    TOO_MANY_ATTEMPTS: mark("Demasiados intentos fallidos; se puede volver a probar en un minuto."),
+    NOT_FOUND: mark("Esta notificación ya no existe."),
+    FORBIDDEN: mark("No hay permiso para hacer esto."),
+    INVALID_REQUEST: mark("El servidor no aceptó los datos; hay que revisarlos."),
+    INVALID_TOKEN: mark("La sesión terminó; hay que volver a entrar."),
+    CRM_LOGIN_FAILED: mark(
         "El CRM aceptó la contraseña, pero crmtray no entiende su respuesta; avisa a quien lo administra."
     ),
 }
@@ -61,8 +62,8 @@ _SENTENCES: Mapping[str, str] = {
 class ApiError(Exception):
     """A call that did not succeed.
 
-    `message` is a sentence in Spanish for the person, `detail` one in English for logs and terminals. `permanent`:
-    the same call will fail again. `status` 0: there was no answer.
+    `message` is a sentence for the person, in the language of the program, `detail` one in English for logs and
+    terminals. `permanent`: the same call will fail again. `status` 0: there was no answer.
     """
 
     def __init__(
@@ -259,8 +260,8 @@ def no_answer(server: str, error: BaseException) -> ApiError:
     detail = f"{server}: {str(error) or type(error).__name__}"
     if (known := fault(server, error)) is not None:
         return ApiError(*known, status=0, permanent=False, detail=detail)
-    message = f"No se pudo conectar con {host}; hay que revisar la conexión y la dirección del servidor."
-    return ApiError("unreachable", message, status=0, permanent=False, detail=detail)
+    text = say("No se pudo conectar con {}; hay que revisar la conexión y la dirección del servidor.")
+    return ApiError("unreachable", text.format(host), status=0, permanent=False, detail=detail)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -290,16 +291,16 @@ def _refusal(response: aiohttp.ClientResponse, problem: Json) -> ApiError:
     code = str(problem.get("code") or f"http_{status}")
     permanent = 300 <= status < 500 and status not in _RETRYABLE
     general = (
-        "El servidor no pudo hacerlo; hay que volver a intentarlo más tarde."
+        mark("El servidor no pudo hacerlo; hay que volver a intentarlo más tarde.")
         if status >= 500
-        else "El servidor no aceptó la operación."
+        else mark("El servidor no aceptó la operación.")
     )
     said = str(problem.get("detail") or "")
     detail = f"{status} {said or problem.get('title') or response.reason or ''}".strip()
     return ApiError(
         code,
         # Why an action was refused is told by the server, in a sentence for whoever pressed the button.
-        said if said and status in (403, 409, 422) else _SENTENCES.get(code, general),
+        said if said and status in (403, 409, 422) else say(_SENTENCES.get(code, general)),
         status=status,
         permanent=permanent,
         detail=detail,
@@ -319,12 +320,14 @@ def _parsed(parse: Callable[[Any], T], answer: Any) -> T:
 
 
 def _not_ours(detail: str) -> ApiError:
-    message = "La respuesta no es de un servidor de crmtray; hay que revisar la dirección."
+    message = say("La respuesta no es de un servidor de crmtray; hay que revisar la dirección.")
     return ApiError("not_crmtray", message, status=0, permanent=False, detail=detail)
 
 
 def _no_session() -> ApiError:
-    return ApiError(INVALID_TOKEN, _SENTENCES[INVALID_TOKEN], status=401, permanent=True, detail="nobody is signed in")
+    return ApiError(
+        INVALID_TOKEN, say(_SENTENCES[INVALID_TOKEN]), status=401, permanent=True, detail="nobody is signed in"
+    )
 
 
 def _tokens(answer: Any, user: User | None = None) -> Tokens:

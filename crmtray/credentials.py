@@ -16,6 +16,7 @@ from typing import Any
 
 from .protocol import User
 from .threads import in_daemon_thread
+from .words import mark, say
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ ENCRYPTED_BACKENDS = (
     "keyring.backends.Windows",
     "keyring.backends.macOS",
 )
-_NO_KEYRING = "No hay un llavero del sistema donde guardar la sesión; durará hasta que se cierre crmtray."
-_LOCKED = "El llavero del sistema no responde; hay que desbloquearlo para guardar la sesión."
+_NO_KEYRING = mark("No hay un llavero del sistema donde guardar la sesión; durará hasta que se cierre crmtray.")
+_LOCKED = mark("El llavero del sistema no responde; hay que desbloquearlo para guardar la sesión.")
 
 
 class KeyringUnavailable(Exception):
@@ -149,7 +150,9 @@ class Credentials:
             async with asyncio.timeout(self._time_limit):
                 return await in_daemon_thread(lambda: _with_backend(work), "keyring")
         except TimeoutError:
-            raise KeyringUnavailable(_LOCKED, "the system keyring does not answer; unlock it", locked=True) from None
+            raise KeyringUnavailable(
+                say(_LOCKED), "the system keyring does not answer; unlock it", locked=True
+            ) from None
 
 
 def _parse(text: str) -> Tokens | None:
@@ -168,9 +171,9 @@ def _with_backend(work: Callable[[Any], Any]) -> Any:
     try:
         return work(backend)
     except keyring.errors.KeyringLocked as error:
-        raise KeyringUnavailable(_LOCKED, f"the system keyring is locked: {error}", locked=True) from error
+        raise KeyringUnavailable(say(_LOCKED), f"the system keyring is locked: {error}", locked=True) from error
     except Exception as error:  # each backend raises its own system's errors
-        raise KeyringUnavailable(_NO_KEYRING, f"the system keyring failed: {error!r}") from error
+        raise KeyringUnavailable(say(_NO_KEYRING), f"the system keyring failed: {error!r}") from error
 
 
 def encrypted_backend(backend: Any) -> Any:
@@ -179,7 +182,7 @@ def encrypted_backend(backend: Any) -> Any:
     for candidate in candidates:
         if _module(candidate).startswith(ENCRYPTED_BACKENDS):
             return candidate
-    raise KeyringUnavailable(_NO_KEYRING, f"no encrypted system keyring is available (found: {_module(backend)})")
+    raise KeyringUnavailable(say(_NO_KEYRING), f"no encrypted system keyring is available (found: {_module(backend)})")
 
 
 def _answering(backend: Any, name: str) -> str:

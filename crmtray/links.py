@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from .words import say
+
 SCHEME = "crmtray"
 _LINK = re.compile(
     r"crmtray://notification/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/?", re.IGNORECASE
@@ -15,9 +17,11 @@ _LINK = re.compile(
 
 
 class BadLink(ValueError):
-    """Not a link that we make: `message` in Spanish for windows, the text for logs and terminals."""
+    """Not a link that we make: `message` for windows, the text for logs and terminals."""
 
-    message = "Ese enlace no lleva a una notificación de crmtray."
+    @property
+    def message(self) -> str:
+        return say("Ese enlace no lleva a una notificación de crmtray.")
 
 
 def is_link(text: str) -> bool:

@@ -17,6 +17,7 @@ import aiohttp
 
 from .addresses import is_loopback, is_proxy
 from .config import ClientConfig
+from .words import say
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,8 @@ def fault(server: str, error: BaseException) -> tuple[str, str] | None:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return "proxy", _about_proxy(error.status)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return "proxy", "No se pudo conectar con el proxy de la red; hay que revisar su dirección en la configuración."
+        text = say("No se pudo conectar con el proxy de la red; hay que revisar su dirección en la configuración.")
+        return "proxy", text
     return None
 
 
@@ -107,20 +109,29 @@ def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | N
 def _about_certificate(host: str, error: ssl.SSLCertVerificationError) -> str:
     code = getattr(error, "verify_code", 0)
     if code == _EXPIRED:
-        return f"El certificado de seguridad de {host} caducó; hay que avisar a quien administra el servidor."
-    if code == _NOT_YET:
-        return f"El certificado de seguridad de {host} todavía no vale; hay que revisar la fecha de este equipo."
-    if code in (_OTHER_NAME, _OTHER_ADDRESS):
-        return f"El certificado de seguridad es de otro servidor, no de {host}; hay que revisar la dirección."
-    if code in _UNKNOWN_ISSUER:
-        return (
-            f"El certificado de seguridad de {host} es de un emisor desconocido para este equipo;"
-            " hay que avisar a quien administra el servidor."
+        return say("El certificado de seguridad de {} caducó; hay que avisar a quien administra el servidor.").format(
+            host
         )
-    return f"El certificado de seguridad de {host} no es válido; hay que avisar a quien administra el servidor."
+    if code == _NOT_YET:
+        return say(
+            "El certificado de seguridad de {} todavía no vale; hay que revisar la fecha de este equipo."
+        ).format(host)
+    if code in (_OTHER_NAME, _OTHER_ADDRESS):
+        return say("El certificado de seguridad es de otro servidor, no de {}; hay que revisar la dirección.").format(
+            host
+        )
+    if code in _UNKNOWN_ISSUER:
+        return say(
+            "El certificado de seguridad de {} es de un emisor desconocido para este equipo;"
+            " hay que avisar a quien administra el servidor."
+        ).format(host)
+    return say("El certificado de seguridad de {} no es válido; hay que avisar a quien administra el servidor.").format(
+        host
+    )
 
 
 def _about_proxy(status: int) -> str:
     if status == 407:
-        return "El proxy de la red pide usuario y contraseña; hay que ponerlos en la configuración."
-    return f"El proxy de la red no dejó pasar la conexión (respuesta {status}); hay que avisar a quien lo administra."
+        return say("El proxy de la red pide usuario y contraseña; hay que ponerlos en la configuración.")
+    text = say("El proxy de la red no dejó pasar la conexión (respuesta {}); hay que avisar a quien lo administra.")
+    return text.format(status)

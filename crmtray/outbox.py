@@ -19,6 +19,7 @@ from .cache import Cache, PendingAction
 from .intents import IntentKind
 from .protocol import Json, format_time
 from .realtime import Backoff
+from .words import mark, say
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ MAX_AGE = timedelta(days=29)
 """The server remembers operation ids for thirty days; after that the same id could be carried out twice."""
 MOST_SERVER_FAULTS = 30
 """An operation on which the server itself fails this often must not hold up the others for ever."""
-_TOO_OLD = "Una acción llevaba semanas sin poder enviarse y se descartó."
-_RESTORED = "El servidor se restauró desde una copia; hay que volver a marcar o borrar todas."
+_TOO_OLD = mark("Una acción llevaba semanas sin poder enviarse y se descartó.")
+_RESTORED = mark("El servidor se restauró desde una copia; hay que volver a marcar o borrar todas.")
 
 
 class Outbox:
@@ -138,10 +139,10 @@ class Outbox:
 
     def _outdated(self, intent: PendingAction, now: datetime) -> str | None:
         if now - intent.queued_at > MAX_AGE:
-            return _TOO_OLD
+            return say(_TOO_OLD)
         cursor = self._cache.cursor
         if intent.notification_id is None and cursor is not None and intent.args.get("epoch") != cursor[0]:
-            return _RESTORED
+            return say(_RESTORED)
         return None
 
     def _accepted(self, intent: PendingAction, seq: int | None) -> None:

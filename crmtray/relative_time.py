@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, tzinfo
 
-_MONTHS = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
+from .words import mark, say
+
+_MONTHS = (
+    mark("ene"),
+    mark("feb"),
+    mark("mar"),
+    mark("abr"),
+    mark("may"),
+    mark("jun"),
+    mark("jul"),
+    mark("ago"),
+    mark("sep"),
+    mark("oct"),
+    mark("nov"),
+    mark("dic"),
+)
 _LONG_MONTHS = (
-    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
-    "diciembre",
-)  # fmt: skip
-_WEEKDAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
+    mark("enero"),
+    mark("febrero"),
+    mark("marzo"),
+    mark("abril"),
+    mark("mayo"),
+    mark("junio"),
+    mark("julio"),
+    mark("agosto"),
+    mark("septiembre"),
+    mark("octubre"),
+    mark("noviembre"),
+    mark("diciembre"),
+)
+_WEEKDAYS = (
+    mark("lunes"),
+    mark("martes"),
+    mark("miércoles"),
+    mark("jueves"),
+    mark("viernes"),
+    mark("sábado"),
+    mark("domingo"),
+)
 
 
 def relative(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
@@ -19,13 +52,13 @@ def relative(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str
     """
     age = now - moment
     if age < timedelta(minutes=1):
-        return "Ahora mismo"
+        return say("Ahora mismo")
     if age < timedelta(hours=1):
-        return f"Hace {age // timedelta(minutes=1)} min"
+        return say("Hace {} min").format(age // timedelta(minutes=1))
     if age < timedelta(days=1):
-        return f"Hace {age // timedelta(hours=1)} h"
+        return say("Hace {} h").format(age // timedelta(hours=1))
     local, today = moment.astimezone(zone), now.astimezone(zone)
-    date = f"{local.day} {_MONTHS[local.month - 1]}"
+    date = day_month(local)
     return date if local.year == today.year else f"{date} {local.year}"
 
 
@@ -34,22 +67,31 @@ def day_heading(moment: datetime, now: datetime, zone: tzinfo | None = None) -> 
     local, today = moment.astimezone(zone).date(), now.astimezone(zone).date()
     days = (today - local).days
     if days <= 0:
-        return "Hoy" if days == 0 else _long(local, today)
+        return say("Hoy") if days == 0 else _long(local, today)
     if days == 1:
-        return "Ayer"
-    return _WEEKDAYS[local.weekday()].capitalize() if days < 7 else _long(local, today)
+        return say("Ayer")
+    return weekday(local).capitalize() if days < 7 else _long(local, today)
 
 
 def clock_time(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """`hoy 15:04`, `mañana 9:00`, `lunes 9:00`, `3 de marzo, 9:00`."""
     local, today = moment.astimezone(zone), now.astimezone(zone).date()
     hour, days = f"{local.hour}:{local.minute:02}", (local.date() - today).days
-    near = {0: "hoy", 1: "mañana", -1: "ayer"}.get(days)
+    near = {0: say("hoy"), 1: say("mañana"), -1: say("ayer")}.get(days)
     if near is None and 1 < days < 7:
-        near = _WEEKDAYS[local.weekday()]
+        near = weekday(local)
     return f"{near} {hour}" if near is not None else f"{_long(local.date(), today)}, {hour}"
 
 
 def _long(day: date, today: date) -> str:
-    text = f"{day.day} de {_LONG_MONTHS[day.month - 1]}"
-    return text if day.year == today.year else f"{text} de {day.year}"
+    text = say("{} de {}").format(day.day, say(_LONG_MONTHS[day.month - 1]))
+    return text if day.year == today.year else say("{} de {}").format(text, day.year)
+
+
+def day_month(day: date) -> str:
+    """`3 mar`: in no language can day and month be taken for each other."""
+    return f"{day.day} {say(_MONTHS[day.month - 1])}"
+
+
+def weekday(day: date) -> str:
+    return say(_WEEKDAYS[day.weekday()])

@@ -25,6 +25,7 @@ from .preferences import Preferences
 from .protocol import INVALID_TOKEN, Json, Notification, User
 from .realtime import Hooks, Realtime
 from .sync import ConnectionState, Reports, Sync
+from .words import say
 
 __all__ = ["ApiError", "ConnectionState", "Listener", "LoginFailed", "Seller", "Session"]
 
@@ -151,7 +152,7 @@ class Session:
             await self._credentials.delete(server)
         self.cache.wipe()
         self._listener.changed(frozenset())
-        self._listener.connection(ConnectionState.OFFLINE, "Sesión cerrada")
+        self._listener.connection(ConnectionState.OFFLINE, say("Sesión cerrada"))
 
     async def sellers(self) -> list[Seller]:
         """Who a conversation can be given to. Raises ApiError."""
@@ -186,9 +187,14 @@ class Session:
 
     def _signed_in(self) -> Api:
         if self._api is None:
-            message = "No hay ninguna sesión iniciada."
+            message = say("No hay ninguna sesión iniciada.")
             raise ApiError(INVALID_TOKEN, message, status=401, permanent=True, detail="nobody is signed in")
         return self._api
+
+    def tell_connection(self) -> None:
+        """Once more, after the language changed."""
+        if self._sync is not None:
+            self._sync.tell_again()
 
     async def sync_now(self) -> None:
         """Asks the feed at once, and returns when that was tried."""
@@ -264,7 +270,7 @@ class Session:
     def _refuse_other_server(self, address: str) -> None:
         fixed = self._config.server if "server" in self._config.locked else None
         if fixed not in (None, address):
-            message = f"La administración de este equipo solo permite el servidor {fixed}"
+            message = say("La administración de este equipo solo permite el servidor {}").format(fixed)
             raise LoginFailed(message, "bad_server", f"the administrator of this machine allows only {fixed}")
 
     def _own_cache(self, server: str, user: User) -> None:
@@ -343,8 +349,8 @@ class Session:
         if server is not None:
             await self._credentials.delete(server)
         self._ending = None
-        self._listener.connection(ConnectionState.OFFLINE, "Sesión cerrada")
-        self._listener.signed_out("La sesión terminó; hay que volver a entrar.")
+        self._listener.connection(ConnectionState.OFFLINE, say("Sesión cerrada"))
+        self._listener.signed_out(say("La sesión terminó; hay que volver a entrar."))
 
 
 async def _renew_refused(api: Api, refused: str) -> None:

@@ -29,6 +29,7 @@ from .protocol import (
     Notification,
     WireError,
 )
+from .words import say
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,14 @@ class Sync:
         self._pull_wanted = True
         self._wake.set()
 
+    def tell_again(self) -> None:
+        """The state of the connection, in the words of another language."""
+        self._told = None
+        if self._live or self._reached:
+            self._tell_state()
+        else:
+            self.request_pull()
+
     async def pull_now(self) -> None:
         """Asks the feed, and returns when that was tried."""
         self._pulled.clear()
@@ -121,7 +130,7 @@ class Sync:
         await self._pulled.wait()
 
     async def run(self) -> None:
-        self._tell(ConnectionState.OFFLINE, "Conectando…")
+        self._tell(ConnectionState.OFFLINE, say("Conectando…"))
         while True:
             while self._inbox:
                 self._inbox.popleft()()
@@ -180,7 +189,7 @@ class Sync:
         if not self._live:
             self._away = True
             self._reports.online(False)
-            self._tell(ConnectionState.OFFLINE, "Sin conexión" if error.code == "unreachable" else error.message)
+            self._tell(ConnectionState.OFFLINE, say("Sin conexión") if error.code == "unreachable" else error.message)
 
     def _caught_up(self) -> None:
         self._away = False
@@ -268,9 +277,9 @@ class Sync:
 
     def _tell_state(self) -> None:
         if self._live:
-            self._tell(ConnectionState.REAL_TIME, "En tiempo real")
+            self._tell(ConnectionState.REAL_TIME, say("En tiempo real"))
         elif self._reached:
-            self._tell(ConnectionState.POLLING, f"Actualizando cada {self._poll_seconds:g}s")
+            self._tell(ConnectionState.POLLING, say("Actualizando cada {}s").format(f"{self._poll_seconds:g}"))
 
     def _tell(self, state: ConnectionState, detail: str) -> None:
         if self._told != (state, detail):

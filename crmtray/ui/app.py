@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 # PySide6 before qasync, which takes the Qt binding that is loaded already.
-from PySide6.QtCore import QEvent, QLibraryInfo, QLocale, QObject, Qt, QTranslator
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QFileOpenEvent, QSessionManager
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -27,10 +27,10 @@ from ..config import ClientConfig
 from ..failure import Failure
 from ..launch import DEFAULT_PROFILE
 from ..links import BadLink, notification_id
-from ..paths import resource
 from .garbage import Garbage
 from .icons import app_icon
 from .instance import Instance, Request, hand_over
+from .language import Language
 from .theme import Theme
 from .tray import Tray
 
@@ -273,28 +273,5 @@ def _application(config: ClientConfig) -> QApplication:
     app.setWindowIcon(app_icon())
     # A tray app lives without windows.
     app.setQuitOnLastWindowClosed(False)
-    _speak(app, config.language)
+    Language.of(app).use(config.language)
     return app
-
-
-def _speak(app: QApplication, wanted: str) -> None:
-    """Spanish is what the program is written in; another language needs its translation. Qt's own words go with it:
-    the menus of text fields, the names of months."""
-    english = wanted == "en" or (wanted == "auto" and QLocale.system().language() == QLocale.Language.English)
-    if not (english and _translate(app, "crmtray_en", _translations())):
-        english = False
-    QLocale.setDefault(QLocale(QLocale.Language.English if english else QLocale.Language.Spanish))
-    if not english:
-        _translate(app, "qtbase_es", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))
-
-
-def _translate(app: QApplication, name: str, folder: str) -> bool:
-    translator = QTranslator(app)
-    return translator.load(name, folder) and app.installTranslator(translator)
-
-
-def _translations() -> str:
-    try:
-        return str(resource("translations"))
-    except FileNotFoundError:
-        return ""

@@ -24,6 +24,7 @@ from .bars import NOTICE_SECONDS, UNDO_SECONDS, Bar, Line
 from .center_header import Header
 from .details_pane import DetailsPane
 from .empty_state import EmptyState, Reason, why_empty
+from .language import Retold
 from .models import NotificationModel
 from .notification_list import NotificationList
 from .placement import placed
@@ -57,7 +58,6 @@ class Center(QWidget):
     ) -> None:
         super().__init__()
         self.setObjectName("center")
-        self.setWindowTitle(self.tr("Notificaciones — crmtray"))
         self._model, self._theme = model, theme
         self._popup, self._loaded = True, False
         self._state, self._detail = "offline", ""
@@ -98,9 +98,6 @@ class Center(QWidget):
             layout.addWidget(bar)
         self._foot = self._footer()
         layout.addWidget(self._foot)
-        self._fit()
-
-    def _fit(self) -> None:
         self.setFixedWidth(center_width())
 
     def _footer(self) -> QWidget:
@@ -108,15 +105,19 @@ class Center(QWidget):
         footer.setObjectName("footer")
         layout = QHBoxLayout(footer)
         layout.setContentsMargins(px(8), px(6), px(8), px(6))
-        self.read_all_button = self._flat(self.tr("Marcar todas como leídas"))
-        self.clear_button = self._flat(self.tr("Limpiar todas"))
+        self.read_all_button, self.clear_button = self._flat(), self._flat()
+        Retold(footer, self._name_buttons)
         layout.addWidget(self.read_all_button)
         layout.addStretch(1)
         layout.addWidget(self.clear_button)
         return footer
 
-    def _flat(self, text: str) -> QPushButton:
-        button = QPushButton(text)
+    def _name_buttons(self) -> None:
+        self.read_all_button.setText(self.tr("Marcar todas como leídas"))
+        self.clear_button.setText(self.tr("Limpiar todas"))
+
+    def _flat(self) -> QPushButton:
+        button = QPushButton()
         button.setProperty("look", "flat")
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         return button
@@ -129,7 +130,7 @@ class Center(QWidget):
             looks_elsewhere.connect(self.leave_details)
         self._model.shown.connect(self._show_rows)
         self._model.touched.connect(self._touched)
-        self._theme.changed.connect(self._fit)
+        self._theme.changed.connect(lambda: self.setFixedWidth(center_width()))
         self._connect_items()
         self.read_all_button.clicked.connect(self.read_all)
         self.clear_button.clicked.connect(self._clear)

@@ -24,6 +24,7 @@ from . import icons
 from .bars import Elided, plain_label
 from .connection_mark import ConnectionMark
 from .filters import Filters
+from .language import Retold
 from .theme import Theme, px
 
 SEARCH_DELAY_MS = 80
@@ -41,23 +42,25 @@ class Header(QFrame):
         self.setObjectName("header")
         self._theme = theme
         self.mark = ConnectionMark(theme)
-        self.connection = Elided(self.tr("Conectando…"), "small")
+        self.connection = Elided("", "small")
         self.count = plain_label()
         self.count.setObjectName("count")
-        self.all_tab, self.unread_tab = self._tab(self.tr("Todas")), self._tab(self.tr("Sin leer"))
-        self.snoozed_tab = self._tab(self.tr("Pospuestas"))
+        self._counts = Counts()
+        self.all_tab, self.unread_tab, self.snoozed_tab = self._tab(), self._tab(), self._tab()
         self.filters = Filters(theme)
-        self.quiet_button = self._icon_button("")
+        self.quiet_button = self._icon_button()
         self.quiet_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.quiet_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.quiet_button.hide()
-        self.search_button = self._icon_button(self.tr("Buscar (Ctrl+F)"))
-        self.menu_button = self._icon_button(self.tr("Menú"))
-        self.close_button = self._icon_button(self.tr("Cerrar (Esc)"))
+        self.search_button = self._icon_button()
+        self.menu_button = self._icon_button()
+        self.close_button = self._icon_button()
         self.search = QLineEdit()
         self._build(menu)
         self._connect()
         self._draw_icons()
+        self.connection.setText(self.tr("Conectando…"))
+        Retold(self, self._tell_words)
 
     # --- building -----------------------------------------------------------------------------------------------
 
@@ -67,7 +70,6 @@ class Header(QFrame):
         if menu is not None:
             self.menu_button.setMenu(menu)
             self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.search.setPlaceholderText(self.tr("Buscar en las notificaciones"))
         self.search.setClearButtonEnabled(True)
         self.search.hide()
         layout = QVBoxLayout(self)
@@ -90,7 +92,7 @@ class Header(QFrame):
     def _first_line(self) -> QHBoxLayout:
         line = QHBoxLayout()
         line.setSpacing(px(2))
-        heading = plain_label(self.tr("Notificaciones"))
+        heading = self._heading = plain_label()
         heading.setObjectName("heading")
         words = QVBoxLayout()
         words.setSpacing(px(3))
@@ -122,18 +124,16 @@ class Header(QFrame):
         line.addStretch(1)
         return line
 
-    def _icon_button(self, text: str) -> QToolButton:
+    def _icon_button(self) -> QToolButton:
         button = QToolButton()
         button.setProperty("look", "icon")
-        button.setToolTip(text)
-        button.setAccessibleName(text)
         button.setIconSize(QSize(px(18), px(18)))
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
-    def _tab(self, text: str) -> QPushButton:
-        button = QPushButton(text)
+    def _tab(self) -> QPushButton:
+        button = QPushButton()
         button.setProperty("look", "tab")
         button.setCheckable(True)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -155,6 +155,20 @@ class Header(QFrame):
             button.setIcon(icons.icon(name, muted, px(18)))
         self.quiet_button.setIcon(icons.icon("quiet", muted))
 
+    def _tell_words(self) -> None:
+        self._heading.setText(self.tr("Notificaciones"))
+        self.all_tab.setText(self.tr("Todas"))
+        self.search.setPlaceholderText(self.tr("Buscar en las notificaciones"))
+        self.search.setAccessibleName(self.tr("Buscar en las notificaciones"))
+        for button, text in (
+            (self.search_button, self.tr("Buscar (Ctrl+F)")),
+            (self.menu_button, self.tr("Menú")),
+            (self.close_button, self.tr("Cerrar (Esc)")),
+        ):
+            button.setToolTip(text)
+            button.setAccessibleName(text)
+        self._tell_counts()
+
     # --- what it shows ------------------------------------------------------------------------------------------
 
     def set_unread(self, unread: int) -> None:
@@ -170,8 +184,12 @@ class Header(QFrame):
     def set_counts(self, counts: Counts) -> None:
         self.filters.set_counts(counts)
         self.filters.setVisible(bool(counts.kinds) or self.narrowing.filtered)
-        self._tell(self.unread_tab, self.tr("Sin leer"), counts.unread)
-        self._tell(self.snoozed_tab, self.tr("Pospuestas"), counts.snoozed)
+        self._counts = counts
+        self._tell_counts()
+
+    def _tell_counts(self) -> None:
+        self._tell(self.unread_tab, self.tr("Sin leer"), self._counts.unread)
+        self._tell(self.snoozed_tab, self.tr("Pospuestas"), self._counts.snoozed)
 
     def _tell(self, tab: QPushButton, name: str, number: int) -> None:
         tab.setText(f"{name}  {number}" if number else name)

@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from ..protocol import Notification
+from ..words import say
 from . import icons
 from .details import PRIORITY_WORDS, details, one_line
 from .matches import matches
@@ -195,7 +196,7 @@ class _Painting:
         icons.draw(
             self.p, "warning", on, QRectF(rect.left() + px(6), rect.top() + (rect.height() - size) / 2, size, size)
         )
-        word = PRIORITY_WORDS[self.item.priority]
+        word = say(PRIORITY_WORDS[self.item.priority])
         self._text(rect.adjusted(px(20), 0, -px(4), 0), word, self.fonts.small_bold, on)
 
     def _spot(self, spot: Spot, name: tuple[str, int]) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QPoint, QStandardPaths, QUrl
+from PySide6.QtCore import QCoreApplication, QObject, QPoint, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from ..cache import Cache
@@ -23,6 +23,7 @@ from ..launch import DEFAULT_PROFILE
 from ..network import Network
 from ..paths import resource
 from ..protocol import Json, Notification, User
+from ..relative_time import day_month
 from ..session import Session
 from .actions import Actions
 from .bridge import Bridge, SessionListener
@@ -31,6 +32,7 @@ from .configuration import Configuration
 from .desktop_toasts import desktop_toasts
 from .diagnostics import Diagnostics
 from .item_menu import ItemMenu
+from .language import Language
 from .link_question import LinkQuestion
 from .login import Login, LoginWindow
 from .models import Clearing, NotificationModel
@@ -88,6 +90,7 @@ class Desk(QObject):
         self.diagnostics = Diagnostics(self.configuration, self.session, network, credentials, spawn)
         parts = (theme, self.session, self.configuration, self.shortcut, tray.quiet_menu)
         self.settings = Settings(*parts, spawn=spawn, open_url=open_url, notice=self.notice)
+        self.language = Language.of(QCoreApplication.instance() or QCoreApplication())
         self._apply(config)
         self._connect_feed()
         self._connect_person()
@@ -98,11 +101,27 @@ class Desk(QObject):
     def _apply(self, config: ClientConfig) -> None:
         self.toasts.configure(config)
         self.shortcut.use(config.shortcut)
-        if config.profile != DEFAULT_PROFILE:
-            for window in (self.center, self.login_window):
-                window.setWindowTitle(f"{window.windowTitle()} ({config.profile})")
+        self._name_windows(config.profile)
         # A locked server can be read and not be changed.
         self.login_window.server.setReadOnly("server" in config.locked)
+
+    def _name_windows(self, profile: str) -> None:
+        more = "" if profile == DEFAULT_PROFILE else f" ({profile})"
+        self.center.setWindowTitle(self.tr("Notificaciones — crmtray") + more)
+        self.login_window.setWindowTitle(self.tr("Entrar — crmtray") + more)
+
+    def _retell(self) -> None:
+        """In another language: what windows do not write anew themselves."""
+        self._name_windows(self.configuration.value.profile)
+        self.actions.close()
+        self.session.tell_connection()
+        self.model.tick()
+        self.center.list.viewport().update()
+        self.center.set_hosted(self.tray.available)
+        self.tray.retranslate()
+        self._show_user()
+        self._show_quiet()
+        self.settings.retranslate()
 
     # --- wiring -------------------------------------------------------------------------------------------------
 
@@ -141,6 +160,8 @@ class Desk(QObject):
         self.tray.settings.connect(self.settings.open)
         self.shortcut.pressed.connect(self._open)
         self.configuration.changed.connect(self.toasts.configure)
+        self.configuration.changed.connect(lambda config: self.language.use(config.language))
+        self.language.changed.connect(self._retell)
         self.configuration.changed.connect(lambda config: self.quiet.set_setting(config.do_not_disturb_until))
         self.login.succeeded.connect(self._signed_in)
 
@@ -197,6 +218,7 @@ class Desk(QObject):
 
     async def close(self) -> None:
         self.settle()
+        self.language.changed.disconnect(self._retell)
         for window in (self.center, self.login_window, self.actions, self.links):
             window.close()
         await self.settings.finish()
@@ -325,7 +347,9 @@ class Desk(QObject):
             return
         self.center.open()
         until = item.snoozed_until.astimezone()
-        self.notice(self.tr("Esa notificación está pospuesta hasta el {}.").format(f"{until:%d/%m, %H:%M}"))
+        self.notice(
+            self.tr("Esa notificación está pospuesta hasta el {}.").format(f"{day_month(until)}, {until:%H:%M}")
+        )
 
     async def _find(self, id: str) -> None:
         for _ in range(2):  # the first may be given up for a subscription, which brings the same

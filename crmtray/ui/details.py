@@ -10,19 +10,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Notification, Priority
+from ..words import mark, say
 
 TEAM_MESSAGE = "team_message"
 """What `notify_seller` makes at the other person."""
-PRIORITY_WORDS: Mapping[Priority, str] = {"urgent": "Urgente", "high": "Alta"}
+PRIORITY_WORDS: Mapping[Priority, str] = {"urgent": mark("Urgente"), "high": mark("Alta")}
 """The priorities that are marked; the others are the normal case."""
-PRIORITY_NAMES: Mapping[Priority, str] = {"urgent": "Urgente", "high": "Alta", "medium": "Media", "low": "Baja"}
+PRIORITY_NAMES: Mapping[Priority, str] = {
+    "urgent": mark("Urgente"),
+    "high": mark("Alta"),
+    "medium": mark("Media"),
+    "low": mark("Baja"),
+}
 """Of all of them, from the most pressing down."""
 KIND_WORDS: Mapping[str, str] = {
-    UNANSWERED: "Conversación sin respuesta",
-    HOT_LEAD: "Lead caliente",
-    FOLLOW_UP: "Recordatorio",
-    PERFORMANCE: "Rendimiento",
-    TEAM_MESSAGE: "Mensaje del equipo",
+    UNANSWERED: mark("Conversación sin respuesta"),
+    HOT_LEAD: mark("Lead caliente"),
+    FOLLOW_UP: mark("Recordatorio"),
+    PERFORMANCE: mark("Rendimiento"),
+    TEAM_MESSAGE: mark("Mensaje del equipo"),
 }
 _SEPARATOR = " · "
 
@@ -34,7 +40,7 @@ def details(item: Notification) -> str:
             parts = [_text(data, "lead_name"), _text(data, "phone_number"), _money(data.get("estimated_value"))]
         case "unanswered_conversation":
             seller = _text(data, "seller_name")
-            parts = [f"Asignada a {seller}" if seller else ""]
+            parts = [say("Asignada a {}").format(seller) if seller else ""]
         case "follow_up_reminder":
             parts = [_text(data, "recommended_approach"), _text(data, "previous_notes")]
         case "performance_alert":
@@ -46,7 +52,7 @@ def details(item: Notification) -> str:
 
 def kind_name(type: str) -> str:
     """A kind in words; one that another program invented by its own name."""
-    return KIND_WORDS.get(type) or one_line(type.replace("_", " ")).capitalize()
+    return say(KIND_WORDS.get(type, "")) or one_line(type.replace("_", " ")).capitalize()
 
 
 def one_line(text: str) -> str:
@@ -57,21 +63,23 @@ def one_line(text: str) -> str:
 def spoken(item: Notification, age: str) -> str:
     """What a screen reader says of a row."""
     parts = [
-        "" if item.read else "Sin leer",
-        PRIORITY_WORDS.get(item.priority, ""),
+        "" if item.read else say("Sin leer"),
+        say(PRIORITY_WORDS.get(item.priority, "")),
         _kind_unless_said(item),
         one_line(item.title),
         one_line(item.message),
         details(item),
         age,
-        "Llegó sin aviso" if item.silent else "",
-        f"Acciones: {', '.join(one_line(action.label) for action in item.actions)}" if item.actions else "",
+        say("Llegó sin aviso") if item.silent else "",
+        say("Acciones: {}").format(", ".join(one_line(action.label) for action in item.actions))
+        if item.actions
+        else "",
     ]
     return ". ".join(part for part in parts if part)
 
 
 def _kind_unless_said(item: Notification) -> str:
-    word = KIND_WORDS.get(item.type, "")
+    word = say(KIND_WORDS.get(item.type, ""))
     return "" if word.casefold() in item.title.casefold() else word
 
 
@@ -81,7 +89,13 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 
 def _money(value: Any) -> str:
-    """`$ 1.500`: the CRM's own currency, whatever it is, so only the sign everybody reads as money."""
+    """`$ 1.500`, in English `$ 1,500`: the CRM's own currency, whatever it is, so only the sign
+    everybody reads as money."""
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
         return ""
-    return f"$ {value:,.0f}".replace(",", ".")
+    return f"$ {written(f'{value:,.0f}')}"
+
+
+def written(number: str) -> str:
+    """With the signs of the language in use. The translation says which: it is the decimal sign."""
+    return number if say(",") == "." else number.translate(str.maketrans(",.", ".,"))

@@ -24,11 +24,13 @@ from PySide6.QtWidgets import (
 
 from ..protocol import Notification
 from ..relative_time import clock_time, relative
+from ..words import say
 from . import icons
 from .bars import plain_label
 from .details import PRIORITY_NAMES, PRIORITY_WORDS, kind_name, one_line
 from .fields import fields
 from .flow import Flow
+from .language import Retold
 from .moments import choices
 from .theme import Theme, mix, px
 from .why import Why, table
@@ -46,7 +48,6 @@ class DetailsPane(QWidget):
     def __init__(self, theme: Theme, why: Why, clock: Callable[[], datetime]) -> None:
         super().__init__()
         self.setObjectName("details")
-        self.setAccessibleName(self.tr("Detalle de la notificación"))
         self._theme, self._clock = theme, clock
         self._item: Notification | None = None
         self._revealing = False
@@ -100,9 +101,7 @@ class DetailsPane(QWidget):
         line = QHBoxLayout(foot)
         line.setContentsMargins(px(8), px(6), px(8), px(6))
         line.setSpacing(px(2))
-        self.later.setText(self.tr("Posponer"))
         self.later.setMenu(self.menu)
-        self.remove.setText(self.tr("Quitar"))
         for button in (self.later, self.read):
             line.addWidget(button)
         line.addStretch(1)
@@ -112,8 +111,6 @@ class DetailsPane(QWidget):
     def _tool(self) -> QToolButton:
         button = QToolButton()
         button.setProperty("look", "icon")
-        button.setText(self.tr("Volver"))
-        button.setToolTip(self.tr("Volver (Esc)"))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -134,6 +131,17 @@ class DetailsPane(QWidget):
         self.area.verticalScrollBar().rangeChanged.connect(self._reveal)
         self._theme.changed.connect(self._redraw)
         self._draw_back()
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        self.setAccessibleName(self.tr("Detalle de la notificación"))
+        self.later.setText(self.tr("Posponer"))
+        self.remove.setText(self.tr("Quitar"))
+        self.back.setText(self.tr("Volver"))
+        self.back.setToolTip(self.tr("Volver (Esc)"))
+        if self._item is not None:
+            item, self._item = self._item, None
+            self.show_item(item, pending=False)
 
     # --- what it shows ------------------------------------------------------------------------------------------
 
@@ -216,8 +224,8 @@ class DetailsPane(QWidget):
         line.addWidget(self._picture(item))
         line.addWidget(plain_label(kind_name(item.type), "kind"))
         if item.priority in PRIORITY_WORDS:
-            pill = plain_label(PRIORITY_NAMES[item.priority], item.priority)
-            pill.setAccessibleName(self.tr("Prioridad: {}").format(PRIORITY_NAMES[item.priority]))
+            pill = plain_label(say(PRIORITY_NAMES[item.priority]), item.priority)
+            pill.setAccessibleName(self.tr("Prioridad: {}").format(say(PRIORITY_NAMES[item.priority])))
             line.addWidget(pill, 0, Qt.AlignmentFlag.AlignVCenter)
         line.addStretch(1)
         return line

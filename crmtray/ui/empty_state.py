@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from ..cache_views import Narrowing
 from . import icons
 from .bars import plain_label
+from .language import Retold
 from .theme import Theme, mix, px
 
 Reason = Literal["done", "nothing_unread", "nothing_snoozed", "nothing_here", "nothing_found", "loading", "offline"]
@@ -110,7 +111,8 @@ class EmptyState(QWidget):
         layout.addSpacing(px(8))
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(2)
-        self.show_reason("loading")
+        self._detail = ""
+        Retold(self, lambda: self.show_reason(self._reason, self._detail))
 
     @property
     def title(self) -> str:
@@ -123,6 +125,7 @@ class EmptyState(QWidget):
     def show_reason(self, reason: Reason, detail: str = "") -> None:
         """`detail`: what is known of why it cannot be loaded."""
         self._reason = self._drawing.reason = reason
+        self._detail = detail
         self._drawing.update()
         title, text = self._words(reason)
         self._title.setText(title)

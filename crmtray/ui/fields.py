@@ -13,51 +13,52 @@ from typing import Any
 
 from ..protocol import Notification, WireError, parse_time
 from ..relative_time import clock_time
-from .details import one_line
+from ..words import mark, say
+from .details import one_line, written
 
 LONGEST = 1000
 DEEPEST = 3
 _LABELS: Mapping[str, str] = {
-    "lead_name": "Cliente",
-    "phone_number": "Teléfono",
-    "email": "Correo",
-    "seller_name": "Vendedor",
-    "probability": "Probabilidad de conversión",
-    "estimated_value": "Valor estimado",
-    "source": "Origen",
-    "hours_without_response": "Sin respuesta desde hace",
-    "last_message": "Último mensaje",
-    "last_message_time": "Último mensaje",
-    "scheduled_time": "Programado para",
-    "time_until": "Plazo al avisar",
-    "previous_notes": "Notas",
-    "recommended_approach": "Sugerencia",
-    "recommended_action": "Acción recomendada",
-    "issue_type": "Problema",
-    "current_value": "Valor actual",
-    "threshold": "Límite",
-    "period": "Período",
-    "impact": "Impacto",
-    "recommendation": "Recomendación",
-    "from_name": "De",
-    "sender_name": "De",
-    "lead_id": "N.º de cliente",
-    "conversation_id": "N.º de conversación",
-    "seller_id": "N.º de vendedor",
+    "lead_name": mark("Cliente"),
+    "phone_number": mark("Teléfono"),
+    "email": mark("Correo"),
+    "seller_name": mark("Vendedor"),
+    "probability": mark("Probabilidad de conversión"),
+    "estimated_value": mark("Valor estimado"),
+    "source": mark("Origen"),
+    "hours_without_response": mark("Sin respuesta desde hace"),
+    "last_message": mark("Último mensaje"),
+    "last_message_time": mark("Último mensaje"),
+    "scheduled_time": mark("Programado para"),
+    "time_until": mark("Plazo al avisar"),
+    "previous_notes": mark("Notas"),
+    "recommended_approach": mark("Sugerencia"),
+    "recommended_action": mark("Acción recomendada"),
+    "issue_type": mark("Problema"),
+    "current_value": mark("Valor actual"),
+    "threshold": mark("Límite"),
+    "period": mark("Período"),
+    "impact": mark("Impacto"),
+    "recommendation": mark("Recomendación"),
+    "from_name": mark("De"),
+    "sender_name": mark("De"),
+    "lead_id": mark("N.º de cliente"),
+    "conversation_id": mark("N.º de conversación"),
+    "seller_id": mark("N.º de vendedor"),
 }
 """In the order in which they are shown; others come before the numbers."""
 _VALUES: Mapping[str, str] = {
-    "META_ADS": "Meta Ads",
-    "WEBSITE": "Sitio web",
-    "REFERRAL": "Referido",
-    "contactar_inmediatamente": "Contactar inmediatamente",
-    "slow_response": "Tarda en responder",
-    "high_unanswered": "Muchas conversaciones sin respuesta",
-    "low_conversion": "Conversión baja",
-    "today": "Hoy",
-    "high": "Alto",
-    "medium": "Medio",
-    "low": "Bajo",
+    "META_ADS": mark("Meta Ads"),
+    "WEBSITE": mark("Sitio web"),
+    "REFERRAL": mark("Referido"),
+    "contactar_inmediatamente": mark("Contactar inmediatamente"),
+    "slow_response": mark("Tarda en responder"),
+    "high_unanswered": mark("Muchas conversaciones sin respuesta"),
+    "low_conversion": mark("Conversión baja"),
+    "today": mark("Hoy"),
+    "high": mark("Alto"),
+    "medium": mark("Medio"),
+    "low": mark("Bajo"),
 }
 _MONEY = ("value", "amount", "price", "total")
 _SHARES = ("probability", "rate", "share")
@@ -86,7 +87,7 @@ def fields(item: Notification, now: datetime, zone: tzinfo | None = None) -> lis
 
 
 def label(key: str) -> str:
-    return _LABELS.get(key) or one_line(key.replace("_", " ")).capitalize() or key
+    return say(_LABELS.get(key, "")) or one_line(key.replace("_", " ")).capitalize() or key
 
 
 def _rank(key: str) -> tuple[int, str]:
@@ -98,11 +99,11 @@ def _rank(key: str) -> tuple[int, str]:
 
 def _value(key: str, value: Any, data: Mapping[str, Any], now: datetime, zone: tzinfo | None, depth: int = 0) -> str:
     if isinstance(value, bool):
-        return "Sí" if value else "No"
+        return say("Sí") if value else say("No")
     if isinstance(value, int | float):
         return _number(key, value, data)
     if isinstance(value, str):
-        return _VALUES.get(value) or _moment(key, value, now, zone) or one_line(value)
+        return say(_VALUES.get(value, "")) or _moment(key, value, now, zone) or one_line(value)
     if depth == DEEPEST:
         return ""
     if isinstance(value, list):
@@ -131,18 +132,18 @@ def _number(key: str, value: float, data: Mapping[str, Any]) -> str:
 def _hours(value: float) -> str:
     if value < 1:
         return f"{round(value * 60)} min"
-    return f"{plain(value, 1)} {'hora' if value == 1 else 'horas'}"
+    return f"{plain(value, 1)} {say('hora') if value == 1 else say('horas')}"
 
 
 def plain(value: float, places: int = 1) -> str:
-    """`1.500,5`: as numbers are written in Spanish, without needless zeros."""
+    """`1.500,5`, in English `1,500.5`: without needless zeros."""
     try:
         text = f"{value:,.{places}f}"
     except OverflowError:
         return str(value)
     if places:
         text = text.rstrip("0").rstrip(".")
-    return text.translate(str.maketrans(",.", ".,"))
+    return written(text)
 
 
 def _moment(key: str, value: str, now: datetime, zone: tzinfo | None) -> str:

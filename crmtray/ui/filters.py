@@ -12,8 +12,10 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWid
 
 from ..cache_views import Counts
 from ..protocol import KINDS
+from ..words import say
 from . import icons
 from .details import PRIORITY_NAMES, TEAM_MESSAGE, kind_name
+from .language import Retold
 from .theme import Theme, px
 
 ORDER: tuple[str, ...] = (*KINDS, TEAM_MESSAGE)
@@ -40,6 +42,7 @@ class Filters(QWidget):
         self._build_menu_button()
         theme.changed.connect(self._draw)
         self._draw()
+        Retold(self, self._tell_words)
 
     def _build_menu_button(self) -> None:
         self.priority_button.setProperty("look", "chip")
@@ -60,6 +63,10 @@ class Filters(QWidget):
             chip.setText("999+" if number > 999 else str(number))
             chip.setToolTip(self.tr("{}: {}").format(kind_name(kind), number))
             chip.setAccessibleName(self.tr("{}, {}").format(kind_name(kind), number))
+
+    def _tell_words(self) -> None:
+        self.set_counts(self._counts)
+        self._show_chosen()
 
     def clear(self) -> None:
         self.kinds.clear()
@@ -109,7 +116,7 @@ class Filters(QWidget):
         """Anew each time it opens: the numbers are those of this moment."""
         self.priority_menu.clear()
         for priority, name in PRIORITY_NAMES.items():
-            self._entry(self.priorities, priority, name, self._counts.priorities.get(priority, 0))
+            self._entry(self.priorities, priority, say(name), self._counts.priorities.get(priority, 0))
         others = sorted(set(self._counts.kinds).difference(self.chips))
         if others:
             self.priority_menu.addSection(self.tr("Otros tipos"))
@@ -139,7 +146,7 @@ class Filters(QWidget):
     def _show_chosen(self) -> None:
         for kind, chip in self.chips.items():
             chip.setChecked(kind in self.kinds)
-        names = [name for priority, name in PRIORITY_NAMES.items() if priority in self.priorities]
+        names = [say(name) for priority, name in PRIORITY_NAMES.items() if priority in self.priorities]
         text = self.tr("Prioridad") if not names else names[0] if len(names) == 1 else f"{names[0]} +{len(names) - 1}"
         self.priority_button.setText(f"{text} ▾")
         self.priority_button.setAccessibleName(self.tr("Prioridad: {}").format(", ".join(names) or self.tr("todas")))

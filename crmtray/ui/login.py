@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBox
 
 from . import icons
 from .bars import plain_label
+from .language import Retold
 from .tasks import Spawn
 
 LOGIN_WIDTH = 380
@@ -29,18 +30,17 @@ class LoginWindow(QWidget):
     def __init__(self) -> None:
         super().__init__(None, Qt.WindowType.Window)
         self.setObjectName("login")
-        self.setWindowTitle(self.tr("Entrar — crmtray"))
         self.setWindowIcon(icons.app_icon())
         self.reason = plain_label(look="muted", wrap=True)
-        self.server, self.server_error = self._field(self.tr("https://crm.ejemplo.com"))
-        self.email, self.email_error = self._field(self.tr("nombre@empresa.com"))
-        self.password, self.password_error = self._field("")
+        self.server, self.server_error = self._field()
+        self.email, self.email_error = self._field()
+        self.password, self.password_error = self._field()
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
         self.error = plain_label(look="error", wrap=True)
-        self.enter = self._button(self.tr("Entrar"), "primary")
+        self.enter = self._button("primary")
         self.question = plain_label(wrap=True)
-        self.accept = self._button(self.tr("Continuar"), "primary")
-        self.refuse = self._button(self.tr("Cancelar"), "soft")
+        self.accept = self._button("primary")
+        self.refuse = self._button("soft")
         self._form, self._asking = QWidget(), QWidget()
         for part in (self.reason, self._form, self._asking):
             part.setFixedWidth(LOGIN_WIDTH - 2 * SIDE)
@@ -52,16 +52,31 @@ class LoginWindow(QWidget):
             edit.textEdited.connect(self._clear_errors)
         self._clear_errors()
         self.show_question("")
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        self.server.setPlaceholderText(self.tr("https://crm.ejemplo.com"))
+        self.email.setPlaceholderText(self.tr("nombre@empresa.com"))
+        for edit, name in (
+            (self.server, self.tr("Servidor")),
+            (self.email, self.tr("Correo electrónico")),
+            (self.password, self.tr("Contraseña")),
+        ):
+            self._labels[edit].setText(name)
+            edit.setAccessibleName(name)
+        self.reason.setText(self.tr("Las alertas de tu CRM, al momento."))
+        self.enter.setText(self.tr("Entrar") if self.enter.isEnabled() else self.tr("Entrando…"))
+        self.accept.setText(self.tr("Continuar"))
+        self.refuse.setText(self.tr("Cancelar"))
 
     # --- building -----------------------------------------------------------------------------------------------
 
-    def _field(self, placeholder: str) -> tuple[QLineEdit, QLabel]:
+    def _field(self) -> tuple[QLineEdit, QLabel]:
         edit = QLineEdit()
-        edit.setPlaceholderText(placeholder)
         return edit, plain_label(look="error", wrap=True)
 
-    def _button(self, text: str, look: str) -> QPushButton:
-        button = QPushButton(text)
+    def _button(self, look: str) -> QPushButton:
+        button = QPushButton()
         button.setProperty("look", look)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         return button
@@ -88,14 +103,14 @@ class LoginWindow(QWidget):
     def _build_form(self, layout: QVBoxLayout) -> None:
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for name, edit, error in (
-            (self.tr("Servidor"), self.server, self.server_error),
-            (self.tr("Correo electrónico"), self.email, self.email_error),
-            (self.tr("Contraseña"), self.password, self.password_error),
+        self._labels: dict[QLineEdit, QLabel] = {}
+        for edit, error in (
+            (self.server, self.server_error),
+            (self.email, self.email_error),
+            (self.password, self.password_error),
         ):
-            label = plain_label(name, "strong")
+            label = self._labels[edit] = plain_label(look="strong")
             label.setBuddy(edit)
-            edit.setAccessibleName(name)
             for widget in (label, edit, error):
                 layout.addWidget(widget)
             layout.addSpacing(6)

@@ -17,6 +17,7 @@ from ..cache import Cache
 from ..cache_views import EVERYTHING, Counts, Narrowing
 from ..protocol import Notification
 from ..relative_time import clock_time, day_heading, relative
+from ..words import say
 from .details import spoken
 
 PAGE = 60
@@ -110,7 +111,7 @@ class NotificationModel(QAbstractListModel):
     def _age(self, item: Notification) -> str:
         now = self._clock()
         if item.snoozed_until is not None and item.snoozed_until > now:
-            return f"Vuelve {clock_time(item.snoozed_until, now)}"
+            return say("Vuelve {}").format(clock_time(item.snoozed_until, now))
         if now - item.created_at < DAY:
             return relative(item.created_at, now)
         local = item.created_at.astimezone()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
+from ..words import say
+
 MORNING = time(9, 0)
 
 
@@ -18,9 +20,9 @@ def choices(now: datetime, zone: tzinfo | None = None) -> tuple[Moment, ...]:
     """In `zone`, the machine's own by default; nine o'clock is nine on the wall, also across a clock change."""
     local = now.astimezone(zone)
     return (
-        Moment("En 1 hora", (local + timedelta(hours=1)).replace(second=0, microsecond=0)),
-        Moment("Mañana 9:00", _morning(local, 1, zone)),
-        Moment("Lunes 9:00", _morning(local, 7 - local.weekday(), zone)),
+        Moment(say("En 1 hora"), (local + timedelta(hours=1)).replace(second=0, microsecond=0)),
+        Moment(say("Mañana 9:00"), _morning(local, 1, zone)),
+        Moment(say("Lunes 9:00"), _morning(local, 7 - local.weekday(), zone)),
     )
 
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QToolTip, QWidget
 
 from ..protocol import Notification
 from .delegate import NotificationDelegate
+from .language import Retold
 from .models import ITEM, NotificationModel
 from .row_layout import Spot
 from .theme import Theme
@@ -37,11 +38,11 @@ class NotificationList(QListView):
     def __init__(self, model: NotificationModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("list")
-        self.setAccessibleName(self.tr("Notificaciones"))
         self.setModel(model)
         self._notifications = model
         self._delegate = NotificationDelegate(theme, lambda: self.viewport().width(), self)
         self.setItemDelegate(self._delegate)
+        Retold(self, self._tell_words)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
@@ -57,6 +58,12 @@ class NotificationList(QListView):
         model.dataChanged.connect(self._check_focus)
         # A button that appears or goes changes the height of its row.
         model.dataChanged.connect(self.scheduleDelayedItemsLayout)
+
+    def _tell_words(self) -> None:
+        """The words of the rows are of another length too."""
+        self.setAccessibleName(self.tr("Notificaciones"))
+        self._delegate.forget()
+        self.scheduleDelayedItemsLayout()
 
     def _tell_place(self, value: int) -> None:
         self._notifications.at_top = value < self.viewport().height()

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol import WireError, parse_time
+from ..relative_time import day_month, weekday
+from ..words import say
 from .details import one_line
-
-_DAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
 
 
 def outcome(action: str, result: Mapping[str, Any]) -> str:
@@ -20,17 +20,17 @@ def outcome(action: str, result: Mapping[str, Any]) -> str:
     when = _when(result.get("at"))
     match action:
         case "reassign" | "assign_lead":
-            return f"Asignado a {seller}." if seller else "Asignado."
+            return say("Asignado a {}.").format(seller) if seller else say("Asignado.")
         case "schedule_call":
-            return f"Llamada agendada para el {when}." if when else "Llamada agendada."
+            return say("Llamada agendada para el {}.").format(when) if when else say("Llamada agendada.")
         case "reschedule":
-            return f"Pospuesto para el {when}." if when else "Pospuesto."
+            return say("Pospuesto para el {}.").format(when) if when else say("Pospuesto.")
         case "schedule_meeting":
-            return f"Reunión programada para el {when}." if when else "Reunión programada."
+            return say("Reunión programada para el {}.").format(when) if when else say("Reunión programada.")
         case "mark_contacted":
-            return "Marcado como contactado."
+            return say("Marcado como contactado.")
         case "notify_seller":
-            return f"Mensaje enviado a {seller}." if seller else "Mensaje enviado."
+            return say("Mensaje enviado a {}.").format(seller) if seller else say("Mensaje enviado.")
         case _:
             return ""
 
@@ -56,11 +56,12 @@ def save_invitation(result: Mapping[str, Any], folder: Path) -> Path | None:
 
 
 def _when(value: Any) -> str:
-    """`martes 3/3 a las 9:00`, in this machine's time."""
+    """`martes 3 mar a las 9:00`, in this machine's time."""
     if not isinstance(value, str):
         return ""
     try:
         local: datetime = parse_time(value).astimezone()
     except WireError:
         return ""
-    return f"{_DAYS[local.weekday()]} {local.day}/{local.month} a las {local.hour}:{local.minute:02}"
+    at = f"{local.hour}:{local.minute:02}"
+    return say("{} {} a las {}").format(weekday(local), day_month(local), at)

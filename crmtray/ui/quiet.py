@@ -13,6 +13,7 @@ from typing import Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..cache import Cache
+from ..relative_time import day_month
 
 Span = Literal["half_hour", "hour", "tomorrow", "off"]
 MORNING = time(8, 0)
@@ -58,7 +59,7 @@ class Quiet(QObject):
             return self.tr("No molestar hasta las {}").format(at)
         if until.date() == today + timedelta(days=1):
             return self.tr("No molestar hasta mañana a las {}").format(at)
-        return self.tr("No molestar hasta el {}").format(f"{until:%d/%m, %H:%M}")
+        return self.tr("No molestar hasta el {}").format(f"{day_month(until)}, {at}")
 
     @property
     def short(self) -> str:

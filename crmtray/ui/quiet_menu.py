@@ -6,6 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from .language import Retold
+
 
 class QuietMenu(QMenu):
     chosen = Signal(str)
@@ -13,16 +15,23 @@ class QuietMenu(QMenu):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setTitle(self.tr("No molestar"))
         self._state = self.addAction("")
         self._state.setEnabled(False)
         self._state.setVisible(False)
-        self._entry(self.tr("30 minutos"), "half_hour")
-        self._entry(self.tr("1 hora"), "hour")
-        self._entry(self.tr("Hasta mañana a las 8:00"), "tomorrow")
+        self._half_hour = self._entry("half_hour")
+        self._hour = self._entry("hour")
+        self._tomorrow = self._entry("tomorrow")
         self.addSeparator()
-        self._off = self._entry(self.tr("Desactivar"), "off")
+        self._off = self._entry("off")
         self._off.setEnabled(False)
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        self.setTitle(self.tr("No molestar"))
+        self._half_hour.setText(self.tr("30 minutos"))
+        self._hour.setText(self.tr("1 hora"))
+        self._tomorrow.setText(self.tr("Hasta mañana a las 8:00"))
+        self._off.setText(self.tr("Desactivar"))
 
     def set_quiet(self, words: str, ours: bool) -> None:
         """`ours` False: the desktop's own, which is turned off there."""
@@ -30,7 +39,7 @@ class QuietMenu(QMenu):
         self._state.setVisible(bool(words))
         self._off.setEnabled(ours)
 
-    def _entry(self, text: str, span: str) -> QAction:
-        action = self.addAction(text)
+    def _entry(self, span: str) -> QAction:
+        action = self.addAction("")
         action.triggered.connect(lambda: self.chosen.emit(span))
         return action

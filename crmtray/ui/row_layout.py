@@ -13,6 +13,7 @@ from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QTextLayout, QTextOption
 
 from ..protocol import Notification
+from ..words import say
 from .details import PRIORITY_WORDS, details, one_line
 from .theme import font, px
 
@@ -115,9 +116,9 @@ def _top_line(
     item: Notification, left: int, y: int, room: int, fonts: Fonts, lengths: Lengths
 ) -> tuple[QRect | None, QRect | None, QRect]:
     height = QFontMetrics(fonts.small).lineSpacing() + 2
-    word = PRIORITY_WORDS.get(item.priority)
+    word = say(PRIORITY_WORDS.get(item.priority, ""))
     x, pill, mark = left, None, None
-    if word is not None:
+    if word:
         pill = QRect(x, y, QFontMetrics(fonts.small_bold).horizontalAdvance(word) + px(26), height)
         x = pill.right() + px(9)
     if item.silent:

@@ -87,6 +87,23 @@ class Settings:
         if self.window is not None:
             self.window.computer.show_quiet(words)
 
+    def retranslate(self) -> None:
+        """The language is another: the window is built anew, at the same place and page."""
+        old = self.window
+        if old is None:
+            return
+        self.window = None
+        visible, place, here = old.isVisible(), old.pos(), old.computer_tab.isChecked()
+        old.close()
+        old.deleteLater()
+        if visible:
+            window = self.window = self._built()
+            window.open()
+            window.move(place)
+            if here:
+                window.computer_tab.click()
+                window.computer.language.setFocus()
+
     def _built(self) -> SettingsWindow:
         config = self._configuration.value
         window = SettingsWindow(

@@ -85,7 +85,9 @@ class ComputerPage(QWidget):
             ),
             "repeat_urgent_minutes": row(self.tr("Repetir cada"), self.minutes),
             "language": row(
-                self.tr("Idioma de la aplicación"), self.language, self.tr("Se aplica al volver a abrir crmtray.")
+                self.tr("Idioma de la aplicación"),
+                self.language,
+                self.tr("El de los avisos se elige en la otra página."),
             ),
             "shortcut": row(
                 self.tr("Atajo para abrir las notificaciones"), self.shortcut, self.tr("Pulsa las teclas en el campo.")

@@ -167,7 +167,7 @@ class SettingsWindow(QWidget):
         keeper.shown.connect(self.alerts.fill)
         keeper.refused.connect(self._refused)
         keeper.state_changed.connect(self._show_state)
-        keeper.saving.connect(lambda: self._say(self.tr("Guardando…")))
+        keeper.saving.connect(self._saving)
         keeper.saved.connect(self._saved)
         self.computer.saved.connect(self._saved)
         self._saved_over.timeout.connect(lambda: self._say(self.tr("Los cambios se guardan al momento.")))
@@ -252,6 +252,9 @@ class SettingsWindow(QWidget):
             self.refused_unseen.emit(self.alerts.error(field))
         self._say(self.tr("No se guardó."))
         self._saved_over.start()
+
+    def _saving(self) -> None:
+        self._say(self.tr("Guardando…"))
 
     def _saved(self) -> None:
         self._say(self.tr("Guardado"), good=True)

@@ -100,22 +100,36 @@ class Tray(QObject):
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _build_menu(self) -> None:
-        self._open = self._entry(self.tr("Entrar…"), self.opened)
-        self._read_all = self._entry(self.tr("Marcar todas como leídas"), self.read_all)
+        self._open = self._entry("", self.opened)
+        self._read_all = self._entry("", self.read_all)
         self.menu.addMenu(self.quiet_menu)
         self.menu.addSeparator()
-        self._entry(self.tr("Configuración…"), self.settings)
-        self._entry(self.tr("Copiar diagnóstico"), self.diagnosed)
+        self._settings = self._entry("", self.settings)
+        self._diagnose = self._entry("", self.diagnosed)
         self.menu.addSeparator()
         self._connection = self._entry("", None)
         self._person = self._entry("", None)
-        self._logout = self._entry(self.tr("Cerrar sesión"), self.logged_out)
+        self._logout = self._entry("", self.logged_out)
         self.menu.addSeparator()
-        self._entry(self.tr("Salir"), self.quitted)
+        self._quit = self._entry("", self.quitted)
         self._signed_in = False
         self._person.setVisible(False)
         self._logout.setVisible(False)
         self.quiet_menu.menuAction().setVisible(False)
+        self._tell_words()
+
+    def retranslate(self) -> None:
+        """The language is another."""
+        self._tell_words()
+        self._refresh()
+
+    def _tell_words(self) -> None:
+        self._open.setText(self.tr("Abrir notificaciones") if self._signed_in else self.tr("Entrar…"))
+        self._read_all.setText(self.tr("Marcar todas como leídas"))
+        self._settings.setText(self.tr("Configuración…"))
+        self._diagnose.setText(self.tr("Copiar diagnóstico"))
+        self._logout.setText(self.tr("Cerrar sesión"))
+        self._quit.setText(self.tr("Salir"))
 
     def _entry(self, text: str, told: object) -> QAction:
         action = self.menu.addAction(text)

@@ -15,6 +15,7 @@ from ..protocol import Json
 from .bars import plain_label
 from .explanation import explanation
 from .fields import Shown
+from .language import Retold
 from .tasks import Spawn
 from .theme import px
 
@@ -46,7 +47,7 @@ class Why(QWidget):
         super().__init__()
         self._explain, self._spawn, self._clock = explain, spawn, clock
         self._id = ""
-        self.button = QPushButton(self.tr("¿Por qué recibí esto?"))
+        self.button = QPushButton()
         self.button.setProperty("look", "flat")
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.button.clicked.connect(self.ask)
@@ -57,7 +58,7 @@ class Why(QWidget):
         self._layout.setSpacing(px(6))
         self._layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         self._layout.addWidget(self.state)
-        self.forget("")
+        Retold(self, lambda: self.forget(self._id))
 
     @property
     def rows(self) -> list[Shown]:

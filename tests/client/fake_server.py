@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from crmtray.protocol import Json, Notification, parse_time
 
 USER = {"user_id": "7", "tenant_id": "t1", "name": "Ana", "email": "ana@example.com", "role": "seller"}
 PASSWORD = "correct horse"
+DROP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ class FakeServer:
 
     async def drop_sockets(self) -> None:
         for sid in list(self.sio.eio.sockets):
-            await self.sio.eio.disconnect(sid)
+            # The library waits, without end, for what a client that has just gone will never read.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.sio.eio.disconnect(sid), DROP_SECONDS)
 
     # --- the feed -----------------------------------------------------------------------------------------------
 

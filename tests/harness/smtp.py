@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -139,7 +139,8 @@ class MailSink:
 
 def _cut(protocol: SMTP) -> None:
     if isinstance(protocol.transport, asyncio.WriteTransport):
-        protocol.transport.abort()
+        with suppress(AttributeError):  # before Python 3.11.4 a TLS transport that has ended cannot be aborted
+            protocol.transport.abort()
 
 
 @asynccontextmanager

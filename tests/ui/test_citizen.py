@@ -18,6 +18,7 @@ from crmtray.credentials import Credentials, Tokens
 from crmtray.protocol import User
 from crmtray.ui import app as program
 from crmtray.ui.desk import Desk
+from crmtray.ui.language import Language
 from crmtray.ui.models import ITEM
 from crmtray.ui.theme import Theme
 from crmtray.ui.tray import GONE_LOOKS, Tray
@@ -237,11 +238,10 @@ def test_a_panel_that_restarts_is_no_desktop_without_a_tray(
 
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_qt_speaks_the_language_of_the_program(qapp: QApplication, language: str) -> None:
-    before, translated = QLocale(), program._translations()
+    spoken, before = Language.of(qapp), QLocale()
     try:
-        program._speak(qapp, language)
-        english = bool(translated) and language == "en"
-        expected = QLocale.Language.English if english else QLocale.Language.Spanish
-        assert QLocale().language() == expected
+        spoken.use(language)
+        assert QLocale().language() == (QLocale.Language.English if language == "en" else QLocale.Language.Spanish)
     finally:
+        spoken.use("es")
         QLocale.setDefault(before)
