@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
@@ -209,9 +209,13 @@ class Hub:
         fresh = [frame for seq, frame in frames if seq > connection.sent]
         if not fresh:
             return
-        if len(fresh) > BURST and connection.mode == "simple":
-            connection.cut()  # it comes back, and gets what it was never sent in pages
-            return
+        if connection.mode == "simple":
+            if entry.changes[0].seq > connection.sent + 1:  # another process stored what lies between
+                self._spawn(self._fill(connection), "fill")
+                return
+            if len(fresh) > BURST:
+                connection.cut()  # it comes back, and gets what it was never sent in pages
+                return
         before, connection.sent = connection.sent, entry.changes[-1].seq
         if len(fresh) <= BURST:
             for frame in fresh:
@@ -231,9 +235,29 @@ class Hub:
         """Notes that a client without a cursor was sent these. After sending: rather twice than never."""
         ids = [change.id for change in entry.changes if change.new]
         if ids:
-            task = asyncio.get_running_loop().create_task(self._remember(entry.scope, ids), name="remember-sent")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._remember(entry.scope, ids), "remember-sent")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fill(self, connection: Connection) -> None:
+        """Sends a client without a cursor, which cannot ask, everything after what it has, without a gap."""
+        while connection.mode == "simple":
+            since, epoch = connection.sent, self._store.epoch
+            try:
+                page = await self._store.read(feed.changes_since, connection.scope, epoch, since, BURST)
+            except StoreUnavailable as error:
+                log.warning("could not read what a client missed, it has to come back: %s", error)
+                connection.cut()
+                return
+            if connection.sent != since:
+                continue  # somebody else was faster
+            if page.reset or not page.changes:
+                return
+            entry = Committed(connection.scope, page.changes, page.unread_count)
+            self._deliver(connection, entry, _frames(entry))
 
     async def _remember(self, scope: Scope, ids: list[str]) -> None:
         try:

@@ -95,6 +95,42 @@ def test_usage_errors_exit_with_two(server: ServerProcess, arguments: tuple[str,
     assert command(server, *arguments).returncode == 2
 
 
+ACCOUNT = ("user", "add", "--email", "a@demo.example", "--name", "Ana", "--role", "seller", "--password-stdin")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*ACCOUNT, "--user-id", ""),
+        (*ACCOUNT, "--user-id", "7", "--tenant", " "),
+        ("token", "--user-id", ""),
+        ("token", "--user-id", "7", "--ttl", "99999999999999"),
+    ],
+    ids=["no id", "no tenant", "nobody's token", "an endless token"],
+)
+def test_what_makes_no_sense_is_a_usage_error(server: ServerProcess, arguments: tuple[str, ...]) -> None:
+    made = command(server, *arguments, text="una-clave-larga\n")
+    assert made.returncode == 2 and not made.stdout and "Traceback" not in made.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "sentence"),
+    [
+        ({"DATABASE_URL": "postgresql://u:geheim@h:abc/x"}, ("migrate",), "DATABASE_URL: must be sqlite:///"),
+        ({"DATABASE_URL": "sqlite:////proc/nothing/store.db"}, ("migrate",), "/proc/nothing: no such file"),
+        ({}, ("user", "passwd", "--email", "a@demo.example"), "--password-stdin"),
+    ],
+    ids=["port", "folder", "no terminal"],
+)
+def test_what_can_be_mended_is_one_line(
+    server: ServerProcess, settings: dict[str, str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    server.environment |= settings
+    failed = command(server, *arguments, text="")
+    assert failed.returncode == 1 and failed.stderr.count("\n") == 1
+    assert sentence in failed.stderr and "geheim" not in failed.stderr
+
+
 def test_check_names_what_is_wrong_and_how_to_mend_it(crm: ReferenceCrm, server: ServerProcess) -> None:
     server.environment["CRM_ACTIONS"] = "sql"
     fresh = command(server, "check")
@@ -111,7 +147,8 @@ def test_check_names_what_is_wrong_and_how_to_mend_it(crm: ReferenceCrm, server:
     away = command(server, "check")
     [_, crm_line] = away.stdout.splitlines()
     assert away.returncode == 1 and "check that it runs and that CRM_DATABASE_URL is right" in crm_line
-    assert "secret" not in away.stdout and "Traceback" not in away.stderr
+    assert "secret" not in away.stdout
+    assert away.stderr == "crmtray-server: not in order: crm\n"
 
 
 def test_accounts_are_made_changed_and_closed(server: ServerProcess) -> None:

@@ -16,6 +16,7 @@ from crmtray.protocol import format_time
 from crmtray_server import sockets as strict
 from crmtray_server.hub import event_frame
 from crmtray_server.store import feed
+from crmtray_server.store.database import Store, make_engine
 from crmtray_server.store.feed import NewItem, Scope
 from tests.server.live import ALICE, BOB, CHARLIE, Live, Socket, live_server, request, sockets, until
 
@@ -103,6 +104,21 @@ async def test_a_long_backlog_reaches_a_simple_client_whole(live: Live) -> None:
         await alice.wait("notification_count_update")
         titles = [n["title"] for n in alice.named("new_notification")]
         assert titles == [f"Título k{n:04}" for n in range(strict.MAX_QUEUED + 200)]
+
+
+async def test_what_another_process_stored_meanwhile_is_not_jumped_over(live: Live) -> None:
+    other = Store(make_engine(str(live.server.store.engine.url)))
+    await asyncio.to_thread(other.open)
+    try:
+        async with sockets(live, live.token(ALICE)) as [simple]:
+            await simple.call("subscribe_notifications", {})
+            item = NewItem(Scope(ALICE.tenant_id, ALICE.user_id), "a", "hot_lead", "Título a", "", {}, "urgent")
+            await other.write(feed.add, [item], datetime.now(UTC))
+            await live.tell(ALICE, "b")
+            shown = await simple.wait("new_notification", 2)
+            assert [body["title"] for body in shown] == ["Título a", "Título b"]
+    finally:
+        await asyncio.to_thread(other.close)
 
 
 async def test_a_burst_is_a_doorbell_for_a_cursor_client_and_pages_for_a_simple_one(live: Live) -> None:

@@ -15,15 +15,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
+from ..store.database import TIMEOUTS
+
 BUSY_SECONDS: Final = 5.0
-POSTGRES_OPTIONS: Final = {
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "15000",
-}
-"""A host that is gone without a word is noticed."""
 READ_SECONDS, CHANGE_SECONDS = 30, 5
 """PostgreSQL ends a statement that takes longer: a reading, or a change of one row that somebody waits for."""
 POSTGRES: Final = ("postgresql", "postgresql+psycopg")
@@ -115,7 +109,7 @@ def _begin(connection: Connection) -> None:
 
 def _postgres_engine(url: URL, read_only: bool) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    url = url.update_query_dict({name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query})
+    url = url.update_query_dict({name: value for name, value in TIMEOUTS.items() if name not in url.query})
     options: dict[str, Any] = {"postgresql_readonly": True} if read_only else {}
     try:
         engine = sa.create_engine(url, pool_pre_ping=True, execution_options=options)

@@ -40,14 +40,14 @@ CLOSE_SECONDS = 3.0
 """A write that does not end by then waits for a database that does not answer."""
 READERS_SECONDS = 0.5
 """Nobody is left to whom a reading could be told."""
-POSTGRES = {
+TIMEOUTS = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-"""A host that is gone without a word is noticed, https://www.postgresql.org/docs/current/libpq-connect.html."""
+"""Of a connection to PostgreSQL: a host that is gone without a word is noticed, https://www.postgresql.org/docs/current/libpq-connect.html."""
 _NO_ANSWER = f"the database did not answer within {ANSWER_SECONDS:g} seconds"
 _committed_at: ContextVar[float | None] = ContextVar("committed_at", default=None)
 
@@ -67,7 +67,7 @@ def make_engine(url: str | URL) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
     parsed = parsed.set(drivername="postgresql+psycopg").update_query_dict(
-        {name: value for name, value in POSTGRES.items() if name not in parsed.query}
+        {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
     )
     return sa.create_engine(parsed, pool_pre_ping=True, pool_size=READ_THREADS + 1)
 
