@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,6 +39,7 @@ from .store import accounts, preferences
 from .store.feed import Scope
 
 HOST = "127.0.0.1"
+REMOVE_SECONDS = 5.0
 LINKS = {
     "open_chat": "/demo/chats?conversation={conversation_id}",
     "contact_lead": "/demo/chats?lead={lead_id}",
@@ -57,8 +60,19 @@ class DemoSettings(Settings):
 
 def run(role: str, seed: int, ready: Callable[[Json], None]) -> None:
     """Serves until standard input ends or a signal comes. `ready` gets the address and how to sign in."""
-    with tempfile.TemporaryDirectory(prefix="crmtray-demo-") as folder:
-        _run(Path(folder), role, seed, ready)
+    folder = Path(tempfile.mkdtemp(prefix="crmtray-demo-"))
+    try:
+        _run(folder, role, seed, ready)
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """A look at the CRM that is just ending may make a database's side file anew: then once more."""
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
 
 
 def _run(folder: Path, role: str, seed: int, ready: Callable[[Json], None]) -> None:

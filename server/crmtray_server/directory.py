@@ -131,13 +131,15 @@ class Directory:
         return self._looking, True
 
     async def _look(self) -> None:
+        problem = ""
         try:
             self._from_crm = await asyncio.to_thread(lambda: list(self._load() if self._load else ()))
-            self._problem, self._was_read = "", True
         except Exception as error:  # the drivers' errors have no common base; the last known users still count
             log.warning("the CRM's users could not be read: %s", error)
-            self._problem = str(error) or type(error).__name__
+            problem = str(error) or type(error).__name__
         await self._combine()
+        # Last: whoever looks meanwhile must not take people for absent who are not yet put together.
+        self._problem, self._was_read = problem, self._was_read or not problem
         self._read_at = self._clock()
 
     async def _combine(self) -> None:

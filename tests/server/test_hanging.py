@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -50,6 +51,30 @@ def stuck() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+async def test_nobody_is_absent_while_the_first_look_is_put_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In that moment an e-mail was let go as for a stranger, and an alert for a role reached nobody."""
+    asked, gate, read = asyncio.Event(), asyncio.Event(), store.read
+
+    async def slow(function: Any, *args: Any) -> Any:
+        asked.set()
+        await gate.wait()
+        return await read(function, *args)
+
+    monkeypatch.setattr(store, "read", slow)
+    directory = Directory(store, lambda: [ANA])
+    first = asyncio.create_task(directory.refresh())
+    await asked.wait()
+    standing = asyncio.create_task(directory.standing(Scope("1", "7")))
+    told = asyncio.create_task(directory.to_tell("1", ["secretary"]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gate.set()
+    assert await standing == "active" and await told == [ANA]
+    await first
 
 
 async def test_a_crm_that_hangs_at_the_start_keeps_nobody_waiting(

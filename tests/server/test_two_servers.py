@@ -62,11 +62,13 @@ async def wait_for_mail(store_url: str, received: list[Received]) -> None:
         while states["waiting"]:
             await asyncio.sleep(0.1)
             with engine.connect() as connection:
-                states = Counter(connection.execute(sa.select(deliveries.c.state)).scalars())
+                rows = connection.execute(sa.select(deliveries.c.state, deliveries.c.detail)).all()
+                states = Counter(row.state for row in rows)
     engine.dispose()
     told = told_by_mail(received)
     assert set(told.values()) == {1}
-    assert set(states) <= {"sent", "sending"} and states.total() >= PUBLICATIONS
+    assert set(states) <= {"sent", "sending"}, {row.detail for row in rows}
+    assert states.total() >= PUBLICATIONS
 
 
 def told_by_mail(received: list[Received]) -> Counter[str]:
