@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -136,7 +135,6 @@ async def test_the_documented_check_accepts_what_we_send_and_nothing_else(live: 
     assert not check(SECRET, timestamp, signature, body, now=int(timestamp) + 301)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 async def test_the_documented_check_in_node_agrees(live: Live, crm: StandIn, tmp_path: Path) -> None:
     [id] = await live.tell(ALICE, "k", actions=(REASSIGN,))
     await press(live, id)
