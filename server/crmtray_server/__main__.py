@@ -66,7 +66,7 @@ def options(
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the server. When it is ready, one JSON line with its address stands on standard output."""
-    from .app import run
+    from .running import run
 
     settings = _settings()
     run(settings, host, port, lambda url: print(json.dumps({"event": "ready", "url": url}), flush=True))

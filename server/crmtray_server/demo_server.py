@@ -27,7 +27,8 @@ from sqlalchemy.engine import Connection
 
 from crmtray.protocol import Json, User
 
-from . import app
+from . import running
+from .app import open_store
 from .auth import hasher
 from .config import Settings
 from .crm import demo, demo_pages
@@ -101,7 +102,7 @@ def _run(folder: Path, role: str, seed: int, ready: Callable[[Json], None]) -> N
         demo_pages.add_routes(web_app, engine)
 
     try:
-        app.run(settings, HOST, port, announce, add_pages, _alongside(living))
+        running.run(settings, HOST, port, announce, add_pages, _alongside(living))
     finally:
         engine.dispose()
 
@@ -125,7 +126,7 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 def _add_accounts(settings: Settings, summary: demo.DemoSummary, password: str) -> None:
     hashed = hasher.hash(password)
-    store = app.open_store(settings)
+    store = open_store(settings)
     people = [
         (User(str(person.id), str(summary.tenant_id), person.full_name, person.email, person.role), hashed)
         for person in summary.people
