@@ -94,7 +94,7 @@ def test_many_people_are_read_at_once(engine: Engine) -> None:
     queries: list[str] = []
     sa.event.listen(engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
     assert set(load(engine, *everybody)) == set(everybody[::400])
-    assert len([query for query in queries if "notification_settings" in query]) == 3
+    assert len([query for query in queries if "notification_settings" in query]) == 1
 
 
 @pytest.mark.expects_log("cannot be read, the role's are used")

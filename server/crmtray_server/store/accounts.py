@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 from crmtray.protocol import User
 
 from . import revocations
-from .feed import ID_CHUNK, Scope
+from .scopes import Scope, of_people, people
 from .tables import accounts
+
+_OF = sa.select(accounts).where(of_people(accounts))
 
 
 class AccountExists(Exception):
@@ -67,13 +69,7 @@ def get(connection: Connection, scope: Scope) -> Account | None:
 
 def of(connection: Connection, scopes: Iterable[Scope]) -> dict[Scope, Account]:
     """The accounts of those of these people who have one."""
-    found: dict[Scope, Account] = {}
-    wanted = sorted(set(scopes))
-    for start in range(0, len(wanted), ID_CHUNK):
-        people = [(scope.tenant_id, scope.user_id) for scope in wanted[start : start + ID_CHUNK]]
-        query = sa.select(accounts).where(sa.tuple_(accounts.c.tenant_id, accounts.c.user_id).in_(people))
-        found |= {account.scope: account for account in map(_account, connection.execute(query))}
-    return found
+    return {account.scope: account for account in map(_account, connection.execute(_OF, people(scopes)))}
 
 
 def everyone(connection: Connection) -> list[Account]:

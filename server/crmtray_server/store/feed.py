@@ -25,20 +25,19 @@ from crmtray.protocol import (
     Priority,
 )
 
+from . import bulk
+from .among import Among, keys
 from .feed_rows import change_of, to_row
 from .feed_rows import from_row as from_row
+from .scopes import Scope as Scope
+from .scopes import of_people, owned, owner, people
+from .scopes import owned_by as owned_by
 from .tables import changes, deliveries, feeds, meta, notifications
 
 ID_CHUNK = 500
 """Values in one IN list; SQLite's own limit was 999 for long."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
-    """Whose rows: every query of this module takes one, so that none can forget the tenant or the user."""
-
-    tenant_id: str
-    user_id: str
+Key = tuple[str, str, str]
+"""Tenant, user and dedupe key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +83,35 @@ class Filter:
 # Of the ways that every push takes: to put one together again costs more than to run it.
 
 
-def _owned(table: sa.Table) -> sa.ColumnElement[bool]:
-    return (table.c.tenant_id == sa.bindparam("_tenant")) & (table.c.user_id == sa.bindparam("_user"))
+def key_of(scope: Scope, dedupe_key: str) -> Key:
+    return scope.tenant_id, scope.user_id, dedupe_key
 
 
-def _owner(scope: Scope) -> dict[str, Any]:
-    """What a statement made with `_owned` must be given."""
-    return {"_tenant": scope.tenant_id, "_user": scope.user_id}
+def these_keys(wanted: Iterable[Key]) -> dict[str, Any]:
+    """What a statement made with `with_keys` must be given."""
+    return {"_keys": keys(wanted)}
 
 
-_LOCKED_HEAD = sa.select(feeds.c.head).where(_owned(feeds)).with_for_update()
-_MOVE_HEAD = feeds.update().where(_owned(feeds)).values(head=sa.bindparam("_head"))
-_NEW_CHANGES, _NEW_NOTIFICATIONS = changes.insert(), notifications.insert()
-_KNOWN_KEYS = sa.select(notifications.c.dedupe_key).where(
-    _owned(notifications), notifications.c.dedupe_key.in_(sa.bindparam("_keys", expanding=True))
+_LOCKED_HEAD = sa.select(feeds.c.head).where(owned(feeds)).with_for_update()
+_LOCKED_HEADS = (  # sorted before they are locked, and so in one order everywhere
+    sa.select(feeds.c.tenant_id, feeds.c.user_id, feeds.c.head)
+    .where(of_people(feeds))
+    .order_by(feeds.c.tenant_id, feeds.c.user_id)
+    .with_for_update()
 )
-_UNREAD_COUNT = (
-    sa.select(sa.func.count())
-    .select_from(notifications)
-    .where(
-        _owned(notifications),
-        notifications.c.read_at.is_(None),
-        notifications.c.removed_at.is_(None),
-        notifications.c.snoozed_until.is_(None),
-    )
+_HEADS = sa.select(feeds.c.tenant_id, feeds.c.user_id, feeds.c.head).where(of_people(feeds))
+_MOVE_HEAD = feeds.update().where(owned(feeds)).values(head=sa.bindparam("_head"))
+_KEY = (notifications.c.tenant_id, notifications.c.user_id, notifications.c.dedupe_key)
+with_keys = Among(*_KEY, sa.bindparam("_keys", type_=sa.Text))
+_KNOWN_KEYS = sa.select(*_KEY).where(with_keys)
+_UNREAD = (
+    notifications.c.read_at.is_(None) & notifications.c.removed_at.is_(None) & notifications.c.snoozed_until.is_(None)
+)
+_UNREAD_COUNT = sa.select(sa.func.count()).select_from(notifications).where(owned(notifications), _UNREAD)
+_UNREAD_COUNTS = (
+    sa.select(notifications.c.tenant_id, notifications.c.user_id, sa.func.count())
+    .where(of_people(notifications), _UNREAD)
+    .group_by(notifications.c.tenant_id, notifications.c.user_id)
 )
 
 
@@ -116,32 +120,42 @@ _UNREAD_COUNT = (
 
 def add(connection: Connection, items: Iterable[NewItem], now: datetime) -> list[Committed]:
     """Stores the items that are new; those whose dedupe key the person already had are left as they are."""
-    by_scope: dict[Scope, dict[str, NewItem]] = {}
+    first: dict[Key, NewItem] = {}
     for item in items:
-        by_scope.setdefault(item.scope, {}).setdefault(item.dedupe_key, item)
-    # In one order everywhere, so that two nodes never wait for each other's feeds crosswise.
-    committed = [_add_to(connection, scope, by_scope[scope], now) for scope in sorted(by_scope)]
-    return [entry for entry in committed if entry.changes]
+        first.setdefault(key_of(item.scope, item.dedupe_key), item)
+    return _add(connection, first, now) if first else []
 
 
-def _add_to(connection: Connection, scope: Scope, items: dict[str, NewItem], now: datetime) -> Committed:
-    head = _lock(connection, scope)
-    known = _known_keys(connection, scope, list(items))
+def _add(connection: Connection, items: dict[Key, NewItem], now: datetime) -> list[Committed]:
+    """For all people together: it takes as many statements as for one."""
+    scopes = sorted({item.scope for item in items.values()})
+    heads_now = _lock_all(connection, scopes)
+    known = _known_keys(connection, items)
     new = [item for key, item in items.items() if key not in known]
-    rows = [to_row(item, head + number, now) for number, item in enumerate(new, start=1)]
-    if rows:
-        connection.execute(_NEW_NOTIFICATIONS, rows)
-        _append(connection, scope, head, [row["id"] for row in rows])
-        _plan_emails(connection, new, rows, now)
-    made = tuple(Change(row["seq"], row["id"], from_row(row), new=True) for row in rows)
-    return Committed(scope, made, unread_count(connection, scope) if made else 0)
+    if not new:
+        return []
+    rows: dict[Scope, list[dict[str, Any]]] = {}
+    for item in new:
+        made = rows.setdefault(item.scope, [])
+        made.append(to_row(item, heads_now[item.scope] + len(made) + 1, now))
+    bulk.insert(connection, notifications, [row for made in rows.values() for row in made])
+    _append(connection, {scope: [(row["seq"], row["id"]) for row in made] for scope, made in rows.items()})
+    _plan_emails(connection, new, {(scope, row["dedupe_key"]): row["id"] for scope in rows for row in rows[scope]}, now)
+    unread = _unread_counts(connection, list(rows))
+    return [Committed(scope, tuple(map(_made, rows[scope])), unread[scope]) for scope in scopes if scope in rows]
 
 
-def _plan_emails(connection: Connection, items: list[NewItem], rows: list[dict[str, Any]], now: datetime) -> None:
+def _made(row: dict[str, Any]) -> Change:
+    return Change(row["seq"], row["id"], from_row(row), new=True)
+
+
+def _plan_emails(
+    connection: Connection, items: Sequence[NewItem], ids: dict[tuple[Scope, str], str], now: datetime
+) -> None:
     """In the transaction that stores the item: an e-mail that was promised is not forgotten."""
     planned = [
         {
-            "notification_id": row["id"],
+            "notification_id": ids[item.scope, item.dedupe_key],
             "channel": "email",
             "device": item.email_to,
             "tenant_id": item.scope.tenant_id,
@@ -152,11 +166,10 @@ def _plan_emails(connection: Connection, items: list[NewItem], rows: list[dict[s
             "attempts": 0,
             "due_at": item.email_at or now,
         }
-        for item, row in zip(items, rows, strict=True)
+        for item in items
         if item.email_to is not None
     ]
-    if planned:
-        connection.execute(deliveries.insert(), planned)
+    bulk.insert(connection, deliveries, planned)
 
 
 def mark_read(connection: Connection, scope: Scope, ids: Iterable[str], now: datetime) -> Committed:
@@ -207,7 +220,7 @@ def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool],
     numbered = [{"_id": row.id, "_seq": head + number} for number, row in enumerate(rows, start=1)]
     by_id = notifications.update().where(notifications.c.id == sa.bindparam("_id"))
     connection.execute(by_id.values({"seq": sa.bindparam("_seq"), **values}), numbered)
-    _append(connection, scope, head, [row.id for row in rows])
+    _append(connection, {scope: [(mark["_seq"], mark["_id"]) for mark in numbered]})
     made = tuple(
         change_of(dict(row._mapping) | values | {"seq": mark["_seq"]}) for row, mark in zip(rows, numbered, strict=True)
     )
@@ -216,34 +229,42 @@ def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool],
 
 def _lock(connection: Connection, scope: Scope) -> int:
     """The feed's head, with its row locked until the transaction ends (SQLite has locked the file already)."""
-    head = connection.execute(_LOCKED_HEAD, _owner(scope)).scalar()
+    head = connection.execute(_LOCKED_HEAD, owner(scope)).scalar()
     if head is None:
-        _insert_feed(connection, scope)
-        head = connection.execute(_LOCKED_HEAD, _owner(scope)).scalar_one()
+        _insert_feeds(connection, [scope])
+        head = connection.execute(_LOCKED_HEAD, owner(scope)).scalar_one()
     return int(head)
 
 
-def _insert_feed(connection: Connection, scope: Scope) -> None:
-    row = {"tenant_id": scope.tenant_id, "user_id": scope.user_id, "head": 0}
+def _lock_all(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
+    heads_now = _heads_of(connection.execute(_LOCKED_HEADS, people(scopes)))
+    missing = [scope for scope in scopes if scope not in heads_now]
+    if missing:
+        _insert_feeds(connection, missing)
+        heads_now |= _heads_of(connection.execute(_LOCKED_HEADS, people(missing)))
+    return heads_now
+
+
+def _insert_feeds(connection: Connection, scopes: Sequence[Scope]) -> None:
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(insert(feeds).values(row).on_conflict_do_nothing())
+    rows = [{"tenant_id": scope.tenant_id, "user_id": scope.user_id, "head": 0} for scope in scopes]
+    connection.execute(insert(feeds).on_conflict_do_nothing(), rows)
 
 
-def _append(connection: Connection, scope: Scope, head: int, ids: Sequence[str]) -> None:
+def _append(connection: Connection, made: dict[Scope, list[tuple[int, str]]]) -> None:
+    """Numbers and items, by feed, whose rows are locked."""
     entries = [
-        {"tenant_id": scope.tenant_id, "user_id": scope.user_id, "seq": head + number, "notification_id": id}
-        for number, id in enumerate(ids, start=1)
+        {"tenant_id": scope.tenant_id, "user_id": scope.user_id, "seq": seq, "notification_id": id}
+        for scope, numbered in made.items()
+        for seq, id in numbered
     ]
-    connection.execute(_NEW_CHANGES, entries)
-    connection.execute(_MOVE_HEAD, {**_owner(scope), "_head": head + len(ids)})
+    bulk.insert(connection, changes, entries)
+    connection.execute(_MOVE_HEAD, [{**owner(scope), "_head": numbered[-1][0]} for scope, numbered in made.items()])
 
 
-def _known_keys(connection: Connection, scope: Scope, keys: list[str]) -> set[str]:
-    known: set[str] = set()
-    for start in range(0, len(keys), ID_CHUNK):
-        part = {**_owner(scope), "_keys": keys[start : start + ID_CHUNK]}
-        known.update(connection.execute(_KNOWN_KEYS, part).scalars())
-    return known
+def _known_keys(connection: Connection, wanted: Iterable[Key]) -> set[Key]:
+    rows = connection.execute(_KNOWN_KEYS, these_keys(wanted))
+    return {(tenant_id, user_id, key) for tenant_id, user_id, key in rows}
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -321,7 +342,13 @@ def get(connection: Connection, scope: Scope, id: str) -> Notification | None:
 
 def unread_count(connection: Connection, scope: Scope) -> int:
     """Unread items that are neither removed nor snoozed."""
-    return int(connection.execute(_UNREAD_COUNT, _owner(scope)).scalar_one())
+    return int(connection.execute(_UNREAD_COUNT, owner(scope)).scalar_one())
+
+
+def _unread_counts(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
+    rows = connection.execute(_UNREAD_COUNTS, people(scopes))
+    counts = _heads_of(rows)
+    return {scope: counts.get(scope, 0) for scope in scopes}
 
 
 def cursor(connection: Connection, scope: Scope) -> int:
@@ -330,21 +357,14 @@ def cursor(connection: Connection, scope: Scope) -> int:
 
 def heads(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
     """The heads of those of these feeds that have any change."""
-    found: dict[Scope, int] = {}
-    for start in range(0, len(scopes), ID_CHUNK):
-        pairs = [(scope.tenant_id, scope.user_id) for scope in scopes[start : start + ID_CHUNK]]
-        query = sa.select(feeds.c.tenant_id, feeds.c.user_id, feeds.c.head).where(
-            sa.tuple_(feeds.c.tenant_id, feeds.c.user_id).in_(pairs)
-        )
-        found.update({Scope(row.tenant_id, row.user_id): int(row.head) for row in connection.execute(query)})
-    return found
+    return _heads_of(connection.execute(_HEADS, people(scopes)))
+
+
+def _heads_of(rows: Iterable[Any]) -> dict[Scope, int]:
+    return {Scope(tenant_id, user_id): int(head) for tenant_id, user_id, head in rows}
 
 
 # --- rows ------------------------------------------------------------------------------------------------------
-
-
-def owned_by(table: sa.Table, scope: Scope) -> sa.ColumnElement[bool]:
-    return (table.c.tenant_id == scope.tenant_id) & (table.c.user_id == scope.user_id)
 
 
 def kept(scope: Scope) -> sa.Select[Any]:

@@ -77,6 +77,16 @@ class Recent:
     """With their tenants, oldest first."""
 
 
+_HOLDS = sa.select(
+    sa.or_(
+        *(
+            sa.exists(sa.select(table.c.id).where(table.c.tenant_id == sa.bindparam("_tenant")))
+            for table in (mirror_conversations, mirror_leads)
+        )
+    )
+)
+
+
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
@@ -174,11 +184,7 @@ def _insert(connection: Connection, table: sa.Table) -> sa.Insert:
 
 def holds(connection: Connection, tenant_id: str) -> bool:
     """Whether this tenant's CRM has pushed anything that is kept."""
-    tables = (mirror_conversations, mirror_leads)
-    return any(
-        connection.execute(sa.select(table.c.id).where(table.c.tenant_id == tenant_id).limit(1)).first()
-        for table in tables
-    )
+    return bool(connection.execute(_HOLDS, {"_tenant": tenant_id}).scalar())
 
 
 def tenants(connection: Connection) -> list[str]:

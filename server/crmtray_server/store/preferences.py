@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from crmtray.protocol import PRIORITIES, Priority
 
 from ..config import PREFERENCE_TYPES
-from .feed import ID_CHUNK, Scope, owned_by
+from .scopes import Scope, of_people, owned_by, people
 from .tables import notification_settings as table
 
 log = logging.getLogger(__name__)
@@ -50,16 +50,14 @@ class Preferences:
 
 
 def load(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, Preferences]:
-    """Of those of these people who have chosen; one query for up to 500 of them."""
+    """Of those of these people who have chosen; one query for all."""
     found: dict[Scope, Preferences] = {}
-    for start in range(0, len(scopes), ID_CHUNK):
-        pairs = [(scope.tenant_id, scope.user_id) for scope in scopes[start : start + ID_CHUNK]]
-        for row in connection.execute(_QUERY.where(sa.tuple_(table.c.tenant_id, table.c.user_id).in_(pairs))):
-            scope = Scope(row.tenant_id, row.user_id)
-            try:
-                found[scope] = _read(row)
-            except (ValueError, TypeError) as error:
-                _report(scope, error)
+    for row in connection.execute(_QUERY, people(scopes)):
+        scope = Scope(row.tenant_id, row.user_id)
+        try:
+            found[scope] = _read(row)
+        except (ValueError, TypeError) as error:
+            _report(scope, error)
     return found
 
 
@@ -96,7 +94,7 @@ _TEXTS = ("notification_types", "work_days", "quiet_hours_start", "quiet_hours_e
 _QUERY: Final = sa.select(
     *(column for column in table.c if column.name not in _TEXTS),
     *(sa.cast(table.c[name], sa.Text).label(name) for name in _TEXTS),
-)
+).where(of_people(table))
 
 
 def _read(row: Any) -> Preferences:

@@ -12,21 +12,15 @@ from sqlalchemy.engine import Connection
 
 from crmtray.protocol import Notification
 
-from .feed import ID_CHUNK, Scope, from_row, owned_by
+from .feed import Scope, from_row, key_of, these_keys, with_keys
 from .tables import notifications
 
 Key = tuple[Scope, str]
 """Whose item, and its dedupe key."""
 
+_FIND = sa.select(notifications).where(with_keys)
+
 
 def find(connection: Connection, keys: Iterable[Key]) -> dict[Key, Notification]:
-    by_scope: dict[Scope, list[str]] = {}
-    for scope, key in keys:
-        by_scope.setdefault(scope, []).append(key)
-    found: dict[Key, Notification] = {}
-    for scope, wanted in by_scope.items():
-        for start in range(0, len(wanted), ID_CHUNK):
-            these = notifications.c.dedupe_key.in_(wanted[start : start + ID_CHUNK])
-            for row in connection.execute(sa.select(notifications).where(owned_by(notifications, scope), these)):
-                found[scope, row.dedupe_key] = from_row(row._mapping)
-    return found
+    rows = connection.execute(_FIND, these_keys(key_of(scope, key) for scope, key in keys))
+    return {(Scope(row.tenant_id, row.user_id), row.dedupe_key): from_row(row._mapping) for row in rows}

@@ -20,12 +20,17 @@ from sqlalchemy.engine import Connection
 from crmtray.protocol import Json
 
 from . import revocations
-from .feed import ID_CHUNK, Scope
+from .among import Among, keys
+from .scopes import Scope
 from .tables import sessions
 
 LIFETIME = timedelta(days=30)
 """Since the last use: a tray app that is started once a month stays signed in."""
 GRACE = timedelta(seconds=60)
+
+_VALID = sa.select(sessions.c.id).where(
+    Among(sessions.c.id, sa.bindparam("_ids", type_=sa.Text)), sessions.c.revoked_at.is_(None)
+)
 
 
 def start(connection: Connection, scope: Scope, now: datetime, person: Json | None = None) -> tuple[str, str]:
@@ -99,12 +104,9 @@ def revoke_all(connection: Connection, scope: Scope, now: datetime) -> None:
 
 def revoked(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Those of these logins that no longer count, unknown ones included."""
-    valid: set[str] = set()
-    for start in range(0, len(ids), ID_CHUNK):
-        wanted = sessions.c.id.in_(ids[start : start + ID_CHUNK])
-        query = sa.select(sessions.c.id).where(wanted, sessions.c.revoked_at.is_(None))
-        valid.update(connection.execute(query).scalars())
-    return set(ids) - valid
+    if not ids:
+        return set()
+    return set(ids) - set(connection.execute(_VALID, {"_ids": keys((id,) for id in ids)}).scalars())
 
 
 def _hash(secret: str) -> str:
