@@ -12,22 +12,33 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class Keys(TypeDecorator[Iterable[tuple[str, ...]]]):
+    """A parameter's type: rows of texts. PostgreSQL plans by how many an array holds, of JSON it guesses."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return sa.Text() if dialect.name == "sqlite" else dialect.type_descriptor(sa.ARRAY(sa.Text()))
+
+    def process_bind_param(self, value: Iterable[tuple[str, ...]] | None, dialect: Dialect) -> Any:
+        rows = [json.dumps(row) for row in value or ()]
+        return f"[{','.join(rows)}]" if dialect.name == "sqlite" else rows
 
 
 class Among(FunctionElement[Any]):
-    """`Among(a, b, keys)`: whether the texts (a, b) are one of `keys`, a parameter made by `keys`."""
+    """`Among(a, b, keys)`: whether the texts (a, b) are one of `keys`, a parameter of the type `Keys`."""
 
     name = "among"
     type = sa.types.NULLTYPE  # a Boolean would be compared with 1 on SQLite, and no index be used
     inherit_cache = True
-
-
-def keys(rows: Iterable[tuple[str, ...]]) -> str:
-    """The parameter's value."""
-    return json.dumps(list(rows))
 
 
 @compiles(Among, "sqlite")
@@ -40,8 +51,8 @@ def _sqlite(element: Among, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(Among, "postgresql")
 def _postgresql(element: Among, compiler: SQLCompiler, **options: Any) -> str:
     left, parameter, count = _parts(element, compiler, options)
-    items = ", ".join(f"item->>{number}" for number in range(count))
-    return f"({left}) IN (SELECT {items} FROM json_array_elements(CAST({parameter} AS json)) AS item)"
+    items = ", ".join(f"CAST(item AS json)->>{number}" for number in range(count))
+    return f"({left}) IN (SELECT {items} FROM unnest(CAST({parameter} AS text[])) AS item)"
 
 
 def _parts(element: Among, compiler: SQLCompiler, options: dict[str, Any]) -> tuple[str, str, int]:

@@ -26,7 +26,7 @@ from crmtray.protocol import (
 )
 
 from . import bulk
-from .among import Among, keys
+from .among import Among, Keys
 from .feed_rows import change_of, to_row
 from .feed_rows import from_row as from_row
 from .scopes import Scope as Scope
@@ -89,7 +89,7 @@ def key_of(scope: Scope, dedupe_key: str) -> Key:
 
 def these_keys(wanted: Iterable[Key]) -> dict[str, Any]:
     """What a statement made with `with_keys` must be given."""
-    return {"_keys": keys(wanted)}
+    return {"_keys": list(wanted)}
 
 
 _LOCKED_HEAD = sa.select(feeds.c.head).where(owned(feeds)).with_for_update()
@@ -102,7 +102,7 @@ _LOCKED_HEADS = (  # sorted before they are locked, and so in one order everywhe
 _HEADS = sa.select(feeds.c.tenant_id, feeds.c.user_id, feeds.c.head).where(of_people(feeds))
 _MOVE_HEAD = feeds.update().where(owned(feeds)).values(head=sa.bindparam("_head"))
 _KEY = (notifications.c.tenant_id, notifications.c.user_id, notifications.c.dedupe_key)
-with_keys = Among(*_KEY, sa.bindparam("_keys", type_=sa.Text))
+with_keys = Among(*_KEY, sa.bindparam("_keys", type_=Keys))
 _KNOWN_KEYS = sa.select(*_KEY).where(with_keys)
 _UNREAD = (
     notifications.c.read_at.is_(None) & notifications.c.removed_at.is_(None) & notifications.c.snoozed_until.is_(None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .among import Among, keys
+from .among import Among, Keys
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,9 +37,9 @@ def owner(scope: Scope) -> dict[str, Any]:
 
 
 def of_people(table: sa.Table) -> sa.ColumnElement[bool]:
-    return Among(table.c.tenant_id, table.c.user_id, sa.bindparam("_people", type_=sa.Text))
+    return Among(table.c.tenant_id, table.c.user_id, sa.bindparam("_people", type_=Keys))
 
 
 def people(scopes: Iterable[Scope]) -> dict[str, Any]:
     """What a statement made with `of_people` must be given."""
-    return {"_people": keys((scope.tenant_id, scope.user_id) for scope in scopes)}
+    return {"_people": [(scope.tenant_id, scope.user_id) for scope in scopes]}

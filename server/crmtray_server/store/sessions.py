@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from crmtray.protocol import Json
 
 from . import revocations
-from .among import Among, keys
+from .among import Among, Keys
 from .scopes import Scope
 from .tables import sessions
 
@@ -29,7 +29,7 @@ LIFETIME = timedelta(days=30)
 GRACE = timedelta(seconds=60)
 
 _VALID = sa.select(sessions.c.id).where(
-    Among(sessions.c.id, sa.bindparam("_ids", type_=sa.Text)), sessions.c.revoked_at.is_(None)
+    Among(sessions.c.id, sa.bindparam("_ids", type_=Keys)), sessions.c.revoked_at.is_(None)
 )
 
 
@@ -106,7 +106,7 @@ def revoked(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Those of these logins that no longer count, unknown ones included."""
     if not ids:
         return set()
-    return set(ids) - set(connection.execute(_VALID, {"_ids": keys((id,) for id in ids)}).scalars())
+    return set(ids) - set(connection.execute(_VALID, {"_ids": [(id,) for id in ids]}).scalars())
 
 
 def _hash(secret: str) -> str:
