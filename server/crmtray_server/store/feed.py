@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -69,6 +69,15 @@ class Committed:
     unread_count: int
 
 
+class Standing(NamedTuple):
+    """The store's epoch, and a feed's newest number, the last that is no longer kept, and how much is unread."""
+
+    epoch: str
+    head: int
+    floor: int
+    unread: int
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What `GET /notifications` may be narrowed to; None means no narrowing."""
@@ -112,6 +121,31 @@ _UNREAD_COUNTS = (
     sa.select(notifications.c.tenant_id, notifications.c.user_id, sa.func.count())
     .where(of_people(notifications), _UNREAD)
     .group_by(notifications.c.tenant_id, notifications.c.user_id)
+)
+
+
+_STANDING = (
+    sa.select(
+        meta.c.value,
+        sa.func.coalesce(feeds.c.head, 0),
+        sa.func.coalesce(feeds.c.floor, 0),
+        _UNREAD_COUNT.scalar_subquery(),
+    )
+    .select_from(meta.outerjoin(feeds, owned(feeds)))
+    .where(meta.c.key == "epoch")
+)
+_CHANGES = (
+    sa.select(changes.c.seq.label("change_seq"), notifications)
+    .select_from(changes.join(notifications, notifications.c.id == changes.c.notification_id))
+    .where(owned(changes), changes.c.seq > sa.bindparam("_since"))
+    .order_by(changes.c.seq)
+    .limit(sa.bindparam("_limit"))
+)
+_KEPT = (
+    sa.select(notifications)
+    .where(owned(notifications), notifications.c.removed_at.is_(None))
+    .order_by(notifications.c.seq)
+    .limit(sa.bindparam("_limit"))
 )
 
 
@@ -277,37 +311,25 @@ def changes_since(
 
     The epoch is read with the rows: another process may have restored the store since this one learned it.
     """
-    epoch, head, floor = position(connection, scope)
-    unread = unread_count(connection, scope)
-    if client_epoch != epoch or since is None or not floor <= since <= head:
-        rows = connection.execute(kept(scope).order_by(notifications.c.seq).limit(limit + 1)).all()
-        entries = [change_of(row._mapping) for row in rows]
-        return _page(epoch, head, entries, limit, reset=True, unread=unread)
-    joined = changes.join(notifications, notifications.c.id == changes.c.notification_id)
-    query = (
-        sa.select(changes.c.seq.label("change_seq"), notifications)
-        .select_from(joined)
-        .where(owned_by(changes, scope), changes.c.seq > since)
-        .order_by(changes.c.seq)
-        .limit(limit + 1)
-    )
-    entries = [change_of(row._mapping, row.change_seq) for row in connection.execute(query)]
-    return _page(epoch, head, entries, limit, reset=False, unread=unread)
+    now = standing(connection, scope)
+    if client_epoch != now.epoch or since is None or not now.floor <= since <= now.head:
+        rows = connection.execute(_KEPT, {**owner(scope), "_limit": limit + 1})
+        return _page(now, [change_of(row._mapping) for row in rows], limit, reset=True)
+    if since == now.head:
+        return _page(now, [], limit, reset=False)
+    rows = connection.execute(_CHANGES, {**owner(scope), "_since": since, "_limit": limit + 1})
+    return _page(now, [change_of(row._mapping, row.change_seq) for row in rows], limit, reset=False)
 
 
-def position(connection: Connection, scope: Scope) -> tuple[str, int, int]:
-    """The store's epoch, the feed's head and its floor."""
-    joined = meta.outerjoin(feeds, owned_by(feeds, scope))
-    query = sa.select(meta.c.value, feeds.c.head, feeds.c.floor).select_from(joined).where(meta.c.key == "epoch")
-    row = connection.execute(query).one()
-    return str(row.value), int(row.head or 0), int(row.floor or 0)
+def standing(connection: Connection, scope: Scope) -> Standing:
+    return Standing(*connection.execute(_STANDING, owner(scope)).one())
 
 
-def _page(epoch: str, head: int, entries: list[Change], limit: int, *, reset: bool, unread: int) -> ChangesPage:
+def _page(now: Standing, entries: list[Change], limit: int, *, reset: bool) -> ChangesPage:
     has_more = len(entries) > limit
     shown = tuple(entries[:limit])
-    seq = shown[-1].seq if has_more else head
-    return ChangesPage(epoch, seq, shown, has_more, reset, unread)
+    seq = shown[-1].seq if has_more else now.head
+    return ChangesPage(now.epoch, seq, shown, has_more, reset, now.unread)
 
 
 def search(

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from crmtray.protocol import Notification
 
-from .feed import Scope, from_row, kept, owned_by, position, unread_count
+from .feed import Scope, from_row, kept, owned_by, standing
 from .tables import feeds, notifications
 
 
@@ -28,13 +28,13 @@ class Unsent:
 
 def never_sent(connection: Connection, scope: Scope, after: int, limit: int) -> Unsent:
     """Items that no client without a cursor was sent, made by changes past `after`, oldest first."""
-    epoch, head, _ = position(connection, scope)
+    now = standing(connection, scope)
     sent = connection.execute(sa.select(feeds.c.simple_sent).where(owned_by(feeds, scope))).scalar() or 0
     newer = notifications.c.first_seq > max(after, sent)
     rows = connection.execute(kept(scope).where(newer).order_by(notifications.c.first_seq).limit(limit)).all()
     last = rows[-1].first_seq if rows else after
     items = tuple(from_row(row._mapping) for row in rows)
-    return Unsent(items, last, head, unread_count(connection, scope), epoch)
+    return Unsent(items, last, now.head, now.unread, now.epoch)
 
 
 def mark_sent(connection: Connection, scope: Scope, ids: Sequence[str]) -> None:
