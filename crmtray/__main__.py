@@ -1,343 +1,17 @@
-"""`crmtray` and its commands. Parses, calls, prints; imports what a command needs when it runs."""
+"""`crmtray`: the tray app in the forms desktops start it with, else one of its commands.
+
+Owns how a failure is told in a terminal, and nothing else. It imports the library of the command line only for what
+needs it: see `start`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import importlib
-import importlib.util
 import io
-import logging
-import os
-import subprocess
 import sys
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from typer.core import TyperGroup
-
-from . import __version__
+from . import start
 from .failure import Failure
-from .links import is_link, notification_id
-
-if TYPE_CHECKING:
-    from .config import ClientConfig
-    from .local_server import LocalServer
-
-
-class Commands(TyperGroup):
-    """A link of ours may stand where a command stands: that is how desktops start the program for one."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        if len(args) == 1 and is_link(args[0]):
-            return OPEN_LINK, self.get_command(ctx, OPEN_LINK), args
-        return super().resolve_command(ctx, args)
-
-
-app = typer.Typer(
-    cls=Commands,
-    help="CRM alerts on the desktop: a tray app, and the same in a terminal.",
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
-Server = Annotated[str | None, typer.Option(metavar="URL", help="Address of the server; the last one by default.")]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="A login and a cache of its own.")]
-Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="E-mail address to sign in with.")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
-OPEN_LINK = "open-link"
-DEMO_ROLES = ("seller", "secretary", "ceo")
-NO_DISPLAY = "No hay pantalla: mostrando las alertas en esta terminal (Ctrl+C para salir)."
-
-
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when the command fails.")]
-
-
-@app.callback(invoke_without_command=True)
-def tray(
-    context: typer.Context,
-    server: Server = None,
-    profile: Profile = None,
-    minimized: Annotated[bool, typer.Option("--minimized", help="Start with no window, only the tray icon.")] = False,
-    log_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR; WARNING by default.")
-    ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-    debug: Debug = False,
-) -> None:
-    """Without a command: the tray app."""
-    if version:
-        typer.echo(f"crmtray {__version__}")
-        raise typer.Exit
-    context.obj = {"server": server, "profile": profile, "log_level": log_level}
-    if context.invoked_subcommand is None:
-        _in_sight(lambda: _run_tray(_config(context), minimized))
-
-
-@app.command(OPEN_LINK, hidden=True)
-def open_link(context: typer.Context, link: str) -> None:
-    """Open the center at the notification of a link such as crmtray://notification/ID."""
-    _in_sight(lambda: _run_tray(_config(context), minimized=False, notification=notification_id(link)))
-
-
-def _in_sight(start: Callable[[], None]) -> None:
-    """The desktop starts us without a terminal: then what went wrong is said in a window too."""
-    try:
-        start()
-    except (Failure, ValueError) as error:
-        if "--debug" in sys.argv[1:] or sys.stderr.isatty() or not _qt_works():
-            raise
-        print(f"crmtray: {error}", file=sys.stderr, flush=True)
-        from .ui.app import show_failure
-
-        show_failure(error)
-        raise typer.Exit(1) from error
-
-
-def _run_tray(config: ClientConfig, minimized: bool, notification: str | None = None) -> None:
-    if not _has_display():
-        raise Failure("there is no display for the tray app; use `crmtray listen` to see alerts in a terminal")
-    _need_qt()
-    from .crash import catch_faults, write_reports
-    from .log_file import log_to_file
-    from .paths import log_file
-
-    # The tray app has no terminal to complain to.
-    path = log_file(config.profile)
-    log_to_file(path)
-    catch_faults()
-    write_reports(path)
-    from .ui.app import run
-
-    try:
-        code = run(config, minimized=minimized, notification=notification)
-    except (Failure, ValueError):
-        raise
-    except Exception:
-        logging.getLogger("crmtray").critical("crmtray ended by a fault", exc_info=True)
-        raise
-    raise typer.Exit(code)
-
-
-@app.command()
-def demo(
-    context: typer.Context,
-    role: Annotated[str, typer.Option(help="Who signs in: seller, secretary or ceo.")] = "seller",
-    duration: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="End after so long.")] = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Try it out: a server with a sample CRM that lives, and a seller signed in to it."""
-    if role not in DEMO_ROLES:
-        raise typer.BadParameter(f"must be one of {', '.join(DEMO_ROLES)}", param_hint="--role")
-    config = _config(context)
-    from .local_server import LocalServer, ServerFailed
-
-    try:
-        with LocalServer.start(role=role) as server:
-            _show_demo(server, config, duration, as_json)
-    except ServerFailed as error:
-        raise Failure(str(error)) from error
-
-
-def _show_demo(server: LocalServer, config: ClientConfig, duration: float | None, as_json: bool) -> None:
-    if not as_json and _qt_works():
-        from .crash import catch_faults
-        from .ui.app import run_demo
-
-        catch_faults()
-        code = run_demo(server, duration=duration, config=config)
-        if code:
-            raise typer.Exit(code)
-        return
-    if not as_json:
-        print(NO_DISPLAY, flush=True)
-    from .commands import demo_in_terminal
-
-    _finish(_run(demo_in_terminal(server, config, duration, as_json)))
-
-
-@app.command()
-def login(
-    context: typer.Context,
-    email: Email = None,
-    server: Server = None,
-    profile: Profile = None,
-    password_stdin: PasswordStdin = False,
-    debug: Debug = False,
-) -> None:
-    """Sign in; the login is kept in the system's keyring."""
-    config = _config(context, server=server, profile=profile)
-    if email is None:
-        raise typer.BadParameter("say which account to sign in with", param_hint="--email")
-    if config.server is None:
-        raise typer.BadParameter("say which server to sign in at", param_hint="--server")
-    from .commands import sign_in
-
-    _run(sign_in(config, email, lambda: _password(password_stdin)))
-    typer.echo(f"Signed in at {config.server}.")
-
-
-@app.command()
-def logout(context: typer.Context, server: Server = None, profile: Profile = None, debug: Debug = False) -> None:
-    """Sign out; login and cached alerts are deleted from this machine."""
-    from .commands import sign_out
-
-    _run(sign_out(_config(context, server=server, profile=profile)))
-    typer.echo("Signed out.")
-
-
-@app.command()
-def listen(
-    context: typer.Context,
-    server: Server = None,
-    profile: Profile = None,
-    email: Email = None,
-    password_stdin: PasswordStdin = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Print alerts as they arrive. With --email the login lasts only as long as the command."""
-    config = _config(context, server=server, profile=profile)
-    if email is not None and config.server is None:
-        raise typer.BadParameter("say which server to sign in at", param_hint="--server")
-    if password_stdin and email is None:
-        raise typer.BadParameter("needs --email", param_hint="--password-stdin")
-    password = None if email is None else _password(password_stdin)
-    from .commands import listen_to
-
-    _finish(_run(listen_to(config, email, password, as_json)))
-
-
-@app.command("list")
-def list_(
-    context: typer.Context,
-    profile: Profile = None,
-    unread: Annotated[bool, typer.Option("--unread", help="Only unread ones.")] = False,
-    kind: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only this kind, e.g. hot_lead.")] = None,
-    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with these words.")] = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Show the alerts kept on this machine, newest first; works offline."""
-    from .commands import show_list
-
-    config = _config(context, profile=profile)
-    show_list(config, as_json, unread=True if unread else None, type=kind, search=search)
-
-
-@app.command()
-def doctor(
-    context: typer.Context,
-    server: Server = None,
-    profile: Profile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    debug: Debug = False,
-) -> None:
-    """Check this workstation: server, login, keyring, tray, cache. Status 1 when something is broken."""
-    from .commands import check_up
-
-    config = _config(context, server=server, profile=profile)
-    work = check_up(config, as_json, system_proxy=_system_proxy, no_desktop=_no_desktop())
-    # Neither asyncio.run nor sys.exit: they wait for threads, and one that asks a dead name server may take minutes.
-    good = asyncio.new_event_loop().run_until_complete(work)
-    sys.stdout.flush()
-    os._exit(0 if good else 1)
-
-
-@app.command("desktop-checks", hidden=True)
-def desktop_checks() -> None:
-    """What `crmtray doctor` runs as a process of its own."""
-    from .ui.desktop_checks import print_checks
-
-    print_checks()
-
-
-def _password(from_stdin: bool) -> str:
-    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else getpass.getpass("Password: ")
-    if not password:
-        raise Failure("the password is empty")
-    return password
-
-
-# --- surroundings ----------------------------------------------------------------------------------------------
-
-
-def _config(context: typer.Context, **flags: Any) -> ClientConfig:
-    from .config import ConfigError, load
-    from .log_file import log_to_stderr
-    from .paths import config_file, policy_file
-
-    given = {**context.obj, **{name: value for name, value in flags.items() if value is not None}}
-    try:
-        config = load(config_file(), policy=policy_file(), **given)
-    except ConfigError as error:
-        raise Failure(str(error)) from error
-    log_to_stderr(config.log_level)
-    for sentence in config.overruled:
-        logging.getLogger("crmtray.config").warning(sentence)
-    return config
-
-
-def _has_display() -> bool:
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
-
-
-def _system_proxy(server: str) -> str | None:
-    try:
-        from .ui.system_proxy import system_proxy
-    except ImportError:
-        return None  # the terminal commands work without Qt
-    return system_proxy(server)
-
-
-def _no_desktop() -> str:
-    """Why there is nothing to look at; empty when there is."""
-    if not _has_display():
-        return "no display"
-    return "PySide6 is not installed" if importlib.util.find_spec("PySide6") is None else ""
-
-
-def _need_qt() -> None:
-    if importlib.util.find_spec("PySide6") is None:
-        raise Failure("PySide6 is not installed; install crmtray[client], or use `crmtray listen`")
-
-
-def _qt_works() -> bool:
-    """Asked of a process of its own: without its system libraries Qt does not raise, it aborts."""
-    if not _has_display() or importlib.util.find_spec("PySide6") is None:
-        return False
-    if getattr(sys, "frozen", False):
-        return True
-    probe = "from PySide6.QtWidgets import QApplication; QApplication([])"
-    try:
-        done = subprocess.run([sys.executable, "-P", "-c", probe], capture_output=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        return None
-
-
-def _finish(reason: str | None) -> None:
-    if reason is not None:
-        raise Failure(reason)
-
-
-def _speak_utf8() -> None:
-    """What goes into a pipe or a file is UTF-8 everywhere; a terminal that lacks a character shows a question mark."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def main() -> None:
@@ -348,7 +22,7 @@ def main() -> None:
         return
     _speak_utf8()
     try:
-        app(prog_name="crmtray")
+        _run()
     except Exception as error:
         if "--debug" in sys.argv[1:]:
             raise
@@ -357,6 +31,26 @@ def main() -> None:
         if not known:
             print("This is a fault of crmtray; `--debug` shows where.", file=sys.stderr)
         sys.exit(1)
+
+
+def _run() -> None:
+    asked = start.understood(sys.argv[1:])
+    if asked is None:
+        from .command_line import app
+
+        app(prog_name="crmtray")
+        return
+    try:
+        sys.exit(asked.run())
+    except KeyboardInterrupt:
+        sys.exit(1)
+
+
+def _speak_utf8() -> None:
+    """What goes into a pipe or a file is UTF-8 everywhere; a terminal that lacks a character shows a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ BURST_WINDOW = timedelta(seconds=10)
 MOST_ON_SCREEN = 3
 MOST_REPEATS = 3
 
-_KIND_WORDS: tuple[tuple[str, str, str], ...] = (
-    (HOT_LEAD, mark("lead caliente"), mark("leads calientes")),
-    (UNANSWERED, mark("sin responder"), mark("sin responder")),
-    (FOLLOW_UP, mark("seguimiento"), mark("seguimientos")),
-    (PERFORMANCE, mark("alerta de rendimiento"), mark("alertas de rendimiento")),
+_KIND_WORDS: tuple[tuple[str, str], ...] = (
+    (HOT_LEAD, mark("%n leads calientes", "", 2)),
+    (UNANSWERED, mark("%n sin responder", "", 2)),
+    (FOLLOW_UP, mark("%n seguimientos", "", 2)),
+    (PERFORMANCE, mark("%n alertas de rendimiento", "", 2)),
 )
 
 
@@ -119,8 +119,8 @@ class Told:
 def summary_text(notifications: Sequence[Notification]) -> str:
     """What a summary says: `3 sin responder, 1 lead caliente`."""
     counts = Counter(item.type for item in notifications)
-    parts = [(counts.pop(kind, 0), one, many) for kind, one, many in _KIND_WORDS]
-    parts.append((sum(counts.values()), mark("otra"), mark("otras")))
+    parts = [(counts.pop(kind, 0), text) for kind, text in _KIND_WORDS]
+    parts.append((sum(counts.values()), mark("%n otras", "", 2)))
     # The most frequent first; a stable sort keeps the order of importance among equals.
     parts.sort(key=lambda part: -part[0])
-    return ", ".join(f"{count} {say(one if count == 1 else many)}" for count, one, many in parts if count)
+    return ", ".join(say(text, "", count) for count, text in parts if count)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import plistlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,7 +39,8 @@ def for_profile(profile: str) -> Autostart:
         return RunKey(profile, UserRegistry())
     if sys.platform == "darwin":
         return LaunchAgent(profile, Path.home() / "Library" / "LaunchAgents")
-    return XdgAutostart(profile, paths.user_config_dir() / "autostart")
+    system = [folder / "autostart" for folder in paths.system_config_dirs()]
+    return XdgAutostart(profile, paths.user_config_dir() / "autostart", system)
 
 
 def _name(profile: str) -> str:
@@ -54,18 +56,18 @@ def _command(profile: str) -> list[str]:
 
 
 class XdgAutostart:
-    """Linux desktops: a file in ~/.config/autostart."""
+    """Linux desktops: a file in ~/.config/autostart. It hides one of the same name that a package or an administrator
+    put into `system`, as the Desktop Application Autostart Specification says."""
 
-    def __init__(self, profile: str, folder: Path) -> None:
-        self._profile, self._file = profile, folder / f"{_name(profile)}.desktop"
+    def __init__(self, profile: str, folder: Path, system: Sequence[Path] = ()) -> None:
+        name = f"{_name(profile)}.desktop"
+        self._profile, self._file = profile, folder / name
+        self._system = [place / name for place in system]
 
     def enabled(self) -> bool:
-        """The desktops' own dialogs switch an entry off by a line in it, and leave the file."""
-        try:
-            lines = [line.replace(" ", "") for line in self._file.read_text(encoding="utf-8").splitlines()]
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return "Hidden=true" not in lines and "X-GNOME-Autostart-enabled=false" not in lines
+        """What the first file of this name says; without any, no."""
+        said = (_switched_on(file) for file in (self._file, *self._system))
+        return next((on for on in said if on is not None), False)
 
     def enable(self) -> None:
         values = {
@@ -80,7 +82,20 @@ class XdgAutostart:
         desktop_entry.put(self._file, desktop_entry.entry(values))
 
     def disable(self) -> None:
-        self._file.unlink(missing_ok=True)
+        """One that is for everybody is not ours to remove: a file of the person's own says no to it."""
+        if any(_switched_on(file) is not None for file in self._system):
+            desktop_entry.put(self._file, desktop_entry.entry({"Name": _title(self._profile), "Hidden": "true"}))
+        else:
+            self._file.unlink(missing_ok=True)
+
+
+def _switched_on(file: Path) -> bool | None:
+    """None: there is no such file. The desktops' own dialogs switch an entry off by a line in it."""
+    try:
+        lines = [line.replace(" ", "") for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return "Hidden=true" not in lines and "X-GNOME-Autostart-enabled=false" not in lines
 
 
 class RunKey:

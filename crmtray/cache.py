@@ -13,12 +13,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from .cache_file import claim as claim_file
 from .cache_file import open_database, remove_set_aside
+from .cache_meta import Meta
 from .cache_rows import ROW, Applied, alert, as_shown, notification, truth
 from .cache_views import EVERYTHING, SNOOZED, VISIBLE, Counts, Narrowing, count_query, counted, page_query
 from .intents import IntentKind, PendingAction, Shown, from_micros, overlay, to_micros
@@ -32,11 +33,11 @@ CLOCKS_DIFFER = 60_000_000
 _SHOWN = "read, read_at, snoozed_until, hidden"
 
 
-class Cache:
+class Cache(Meta):
     """The one place the screen reads from."""
 
     def __init__(self, db: Database, *, recovered: bool = False, lock: int | None = None, owned: bool = True) -> None:
-        self._db = db
+        super().__init__(db)
         self._lock = lock
         self.recovered = recovered
         self.owned = owned
@@ -54,42 +55,6 @@ class Cache:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    # --- whose, and up to where ---------------------------------------------------------------------------------
-
-    @property
-    def cursor(self) -> tuple[str, int] | None:
-        stored = self._meta("cursor")
-        return None if stored is None else (str(stored[0]), int(stored[1]))
-
-    @property
-    def owner(self) -> tuple[str, str] | None:
-        """Server and user id that these rows belong to."""
-        stored = self._meta("owner")
-        return None if stored is None else (str(stored[0]), str(stored[1]))
-
-    @owner.setter
-    def owner(self, value: tuple[str, str]) -> None:
-        self._set_meta("owner", list(value))
-
-    @property
-    def preferences(self) -> Json | None:
-        """What the server said last of the person's preferences, as it came."""
-        stored = self._meta("preferences")
-        return stored if isinstance(stored, dict) else None
-
-    @preferences.setter
-    def preferences(self, value: Json) -> None:
-        self._set_meta("preferences", value)
-
-    @property
-    def do_not_disturb(self) -> list[str | None] | None:
-        """Until when the person is not to be disturbed, and what the configuration said when they chose."""
-        return cast("list[str | None] | None", self._meta("do_not_disturb"))
-
-    @do_not_disturb.setter
-    def do_not_disturb(self, value: list[str | None]) -> None:
-        self._set_meta("do_not_disturb", value)
 
     def wipe(self) -> None:
         """Forgets everything, on the disk too."""
@@ -381,13 +346,6 @@ class Cache:
 
     def _select(self, rest: str, args: dict[str, Any]) -> list[Notification]:
         return [notification(row) for row in self._db.execute(f"SELECT {ROW} FROM items {rest}", args)]
-
-    def _meta(self, name: str) -> Any:
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
-        return None if row is None else json.loads(row[0])
-
-    def _set_meta(self, name: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", [name, json.dumps(value)])
 
 
 def _micros_or_now(now: datetime | None) -> int:

@@ -41,7 +41,8 @@ EVERYTHING = Narrowing()
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many each filter would show with the others as they are. What is missing is none."""
+    """How many each filter would show with the others as they are. What is missing is not there at all; zero is there,
+    and another filter hides it."""
 
     kinds: Mapping[str, int] = field(default_factory=dict)
     priorities: Mapping[str, int] = field(default_factory=dict)
@@ -101,8 +102,8 @@ def counted(narrowing: Narrowing, table: Iterable[tuple[str, str, int]], *, unre
     kinds: dict[str, int] = {}
     priorities: dict[str, int] = {}
     for kind, priority, number in table:
-        if not narrowing.priorities or priority in narrowing.priorities:
-            kinds[kind] = kinds.get(kind, 0) + number
-        if not narrowing.kinds or kind in narrowing.kinds:
-            priorities[priority] = priorities.get(priority, 0) + number
+        through = not narrowing.priorities or priority in narrowing.priorities
+        kinds[kind] = kinds.get(kind, 0) + (number if through else 0)
+        through = not narrowing.kinds or kind in narrowing.kinds
+        priorities[priority] = priorities.get(priority, 0) + (number if through else 0)
     return Counts(kinds, priorities, unread, snoozed)

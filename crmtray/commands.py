@@ -25,6 +25,7 @@ from .paths import cache_file
 from .protocol import Notification
 from .session import LoginFailed, Session
 from .terminal import JsonOutput, Lines, Output, TextOutput, View, print_list, signed_in_line, watch
+from .words import say
 
 
 def show_list(
@@ -85,7 +86,7 @@ async def listen_to(config: ClientConfig, email: str | None, password: str | Non
         elif not await session.start():
             raise Failure("nobody is signed in; use `crmtray login --server URL --email ADDRESS`")
         if isinstance(output, TextOutput) and session.user is not None:
-            output.say(signed_in_line(session.user), "bold")
+            output.line(signed_in_line(session.user), "bold")
         return await watch(view, session, lines)
     finally:
         await session.stop()
@@ -117,8 +118,8 @@ async def demo_in_terminal(
     try:
         await _login(session, here, server.email, server.password)
         if isinstance(output, TextOutput) and session.user is not None:
-            output.say(signed_in_line(session.user), "bold")
-            output.say("Los clientes de este CRM de muestra escriben solos: cada alerta aparece aquí al momento.")
+            output.line(signed_in_line(session.user), "bold")
+            output.line(say("Los clientes de este CRM de muestra escriben solos: cada alerta aparece aquí al momento."))
         return await watch(view, session, lines, duration=duration, failure=server.failure)
     finally:
         await session.stop()

@@ -18,7 +18,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 
@@ -120,6 +119,8 @@ def _distribution() -> str:
 
 
 def _libraries() -> list[str]:
+    from importlib import metadata  # only a report needs it, and a start does not wait for it
+
     found = []
     for name in LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -13,11 +13,13 @@ import os
 import sys
 from collections import deque
 from pathlib import Path
-from typing import cast
+from typing import TextIO, cast
 
 from .redaction import redact
 
 MAX_BYTES, OLD_FILES = 1_000_000, 3
+QT = "qt"
+"""The logger over everything that Qt says."""
 KEPT_LINES = 50
 
 
@@ -76,7 +78,15 @@ def log_to_stderr(level: str) -> None:
     if recent not in logging.getLogger().handlers:
         _add(recent)
         if sys.stderr is not None:
-            _add(logging.StreamHandler(sys.stderr))
+            _add(_terminal(sys.stderr))
+
+
+def _terminal(stream: TextIO) -> logging.Handler:
+    """Without Qt's own words, which nobody who reads them there can do anything about, but for the last one: after
+    that Qt ends the process."""
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(lambda record: record.levelno >= logging.CRITICAL or record.name.split(".")[0] != QT)
+    return handler
 
 
 def log_to_file(path: Path) -> bool:

@@ -64,6 +64,11 @@ def user_config_dir() -> Path:
     return platformdirs.user_config_path()
 
 
+def system_config_dirs() -> list[Path]:
+    """Where packages and administrators put theirs, the most important first (Linux desktops)."""
+    return [Path(folder) for folder in (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":") if folder]
+
+
 def applications_dir() -> Path:
     """Where the person's own programs are told to the desktop (Linux desktops)."""
     return platformdirs.user_data_path() / "applications"

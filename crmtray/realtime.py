@@ -22,6 +22,7 @@ import engineio
 import socketio
 
 from . import identity
+from .cancelling import end_if_cancelled
 from .network import Network
 from .protocol import (
     ACK_NOTIFICATIONS,
@@ -121,6 +122,7 @@ class Realtime:
         refused: str | None = None
         while True:
             reason, lasted, refused = await self._attempt(refused)
+            end_if_cancelled()
             if lasted >= STEADY_SECONDS:
                 self._backoff.reset()
             delay = self._backoff.next()
@@ -168,6 +170,7 @@ class Realtime:
             try:
                 async with asyncio.timeout(CONNECT_LIMIT):
                     await connection.open(self._url, self._path)
+                end_if_cancelled()
                 self._hooks.up()
                 return await connection.ended
             except asyncio.CancelledError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, tzinfo
 
+from . import region
 from .words import mark, say
 
 _MONTHS = (
@@ -59,7 +60,7 @@ def relative(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str
         return say("Hace {} h").format(age // timedelta(hours=1))
     local, today = moment.astimezone(zone), now.astimezone(zone)
     date = day_month(local)
-    return date if local.year == today.year else f"{date} {local.year}"
+    return date if local.year == today.year else _with_year(date, local)
 
 
 def day_heading(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
@@ -74,9 +75,9 @@ def day_heading(moment: datetime, now: datetime, zone: tzinfo | None = None) -> 
 
 
 def clock_time(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """`hoy 15:04`, `mañana 9:00`, `lunes 9:00`, `3 de marzo, 9:00`."""
+    """`hoy 15:04`, `mañana 9:00`, `lunes 9:00`, `3 de marzo, 9:00`; where it is written so, `March 3, 9:00 AM`."""
     local, today = moment.astimezone(zone), now.astimezone(zone).date()
-    hour, days = f"{local.hour}:{local.minute:02}", (local.date() - today).days
+    hour, days = region.hour(local), (local.date() - today).days
     near = {0: say("hoy"), 1: say("mañana"), -1: say("ayer")}.get(days)
     if near is None and 1 < days < 7:
         near = weekday(local)
@@ -84,13 +85,22 @@ def clock_time(moment: datetime, now: datetime, zone: tzinfo | None = None) -> s
 
 
 def _long(day: date, today: date) -> str:
-    text = say("{} de {}").format(day.day, say(_LONG_MONTHS[day.month - 1]))
+    month = say(_LONG_MONTHS[day.month - 1])
+    if region.current().month_first:
+        text = f"{month} {day.day}"
+        return text if day.year == today.year else _with_year(text, day)
+    text = say("{} de {}").format(day.day, month)
     return text if day.year == today.year else say("{} de {}").format(text, day.year)
 
 
+def _with_year(text: str, day: date) -> str:
+    return f"{text}, {day.year}" if region.current().month_first else f"{text} {day.year}"
+
+
 def day_month(day: date) -> str:
-    """`3 mar`: in no language can day and month be taken for each other."""
-    return f"{day.day} {say(_MONTHS[day.month - 1])}"
+    """`3 mar`, or `Mar 3`: in no language can day and month be taken for each other."""
+    month = say(_MONTHS[day.month - 1])
+    return f"{month} {day.day}" if region.current().month_first else f"{day.day} {month}"
 
 
 def weekday(day: date) -> str:

@@ -12,12 +12,15 @@ import enum
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from .api import ApiError
 from .cache import Applied, Cache
+from .cancelling import being_cancelled
 from .protocol import (
     NEW_NOTIFICATION,
     NOTIFICATION_COUNT_UPDATE,
@@ -33,6 +36,8 @@ from .words import say
 
 log = logging.getLogger(__name__)
 
+PART = 50
+"""Changes taken in at once: many more of them would be felt as a window that stands still."""
 SAFETY_SECONDS = 300.0
 """A push can get lost on a healthy connection; this bounds what that costs."""
 MOST_WAITING = 2000
@@ -134,6 +139,7 @@ class Sync:
         while True:
             while self._inbox:
                 self._inbox.popleft()()
+                await asyncio.sleep(0)  # whoever paints has a turn
             if self._pull_wanted:
                 self._pull_wanted = False
                 await self._pull()
@@ -165,7 +171,7 @@ class Sync:
         except ApiError as error:
             self._failed(error)
         except asyncio.CancelledError:
-            if not self._pulling.cancelled() or _being_cancelled():
+            if not self._pulling.cancelled() or being_cancelled():
                 raise
             self._pull_wanted = True  # given up for a subscription: ask again after it
         else:
@@ -180,7 +186,9 @@ class Sync:
         while more:
             asked = self._cache.cursor
             page = await self._changes(asked)
-            self._take(page)
+            for part in _parts(page):
+                self._take(part)
+                await asyncio.sleep(0)
             more = page.has_more
 
     def _failed(self, error: ApiError) -> None:
@@ -209,11 +217,7 @@ class Sync:
             # The feed was asked meanwhile, and has answered from elsewhere: this answer is about the past.
             self.request_pull()
             return
-        self._take(page)
-        if page.has_more:
-            self.request_pull()
-        else:
-            self._caught_up()
+        self._take_next(page, then=self.request_pull if page.has_more else self._caught_up)
 
     # --- live events --------------------------------------------------------------------------------------------
 
@@ -243,7 +247,7 @@ class Sync:
                 self.request_pull()
                 break
         if following:
-            self._take(ChangesPage(epoch, seq, tuple(following), has_more=False, reset=False, unread_count=0))
+            self._take_next(ChangesPage(epoch, seq, tuple(following), has_more=False, reset=False, unread_count=0))
 
     def _check_count(self, data: Any) -> None:
         cursor = self._cache.cursor
@@ -251,6 +255,19 @@ class Sync:
             self.request_pull()
 
     # --- telling ------------------------------------------------------------------------------------------------
+
+    def _take_next(self, page: ChangesPage, then: Callable[[], None] = lambda: None) -> None:
+        """In parts, before whatever else waits."""
+        parts = _parts(page)
+        self._take(parts[0])
+        rest = [partial(self._take_after, part, (page.epoch, before.seq)) for before, part in pairwise(parts)]
+        self._inbox.extendleft(reversed([*rest, then]))
+
+    def _take_after(self, part: ChangesPage, cursor: Cursor) -> None:
+        if self._cache.cursor == cursor:
+            self._take(part)
+        else:
+            self.request_pull()
 
     def _take(self, page: ChangesPage) -> None:
         applied = self._cache.apply(page, now=self._clock(), live=not self._away)
@@ -287,9 +304,18 @@ class Sync:
             self._reports.connection(state, detail)
 
 
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _parts(page: ChangesPage) -> list[ChangesPage]:
+    """The same as if the server had sent shorter pages."""
+    changes = page.changes
+    if any(one.seq >= next.seq for one, next in pairwise(changes)):
+        return [page]  # there is no cursor in the midst of it
+    cuts = range(PART, len(changes), PART)
+    parts = []
+    for start, end in pairwise([0, *cuts, len(changes)]):
+        last = end == len(changes)
+        seq, more = (page.seq, page.has_more) if last else (changes[end - 1].seq, True)
+        parts.append(replace(page, changes=changes[start:end], seq=seq, has_more=more, reset=page.reset and not start))
+    return parts
 
 
 def _changes_of(name: str, data: Any) -> list[Change]:

@@ -15,7 +15,7 @@ import signal
 import sys
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO, Protocol, cast
 
 from rich.console import Console
@@ -24,11 +24,18 @@ from rich.text import Text
 from .alerts import summary_text
 from .cache import Cache
 from .protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Json, Notification, User
+from .relative_time import clock_time, day_month
 from .session import ConnectionState, Session
+from .words import mark, say
 
 ICONS: dict[str, str] = {HOT_LEAD: "🔥", UNANSWERED: "💬", FOLLOW_UP: "📅", PERFORMANCE: "📉"}
 OTHER_ICON = "🔔"
-ROLES = {"ceo": "dirección", "seller": "ventas", "secretary": "secretaría", "admin": "administración"}
+ROLES = {
+    "ceo": mark("dirección"),
+    "seller": mark("ventas"),
+    "secretary": mark("secretaría"),
+    "admin": mark("administración"),
+}
 CATCH_UP_LINES = 10
 _PRIORITY_STYLE = {"urgent": "bold red", "high": "bold yellow", "medium": "bold", "low": ""}
 _STATE_STYLE = {
@@ -114,7 +121,7 @@ class JsonOutput:
 
 
 class TextOutput:
-    """For people: coloured on a terminal, plain in a pipe."""
+    """For people: coloured on a terminal, plain in a pipe; in the language in use."""
 
     def __init__(self, stream: Stream, *, width: int | None = None) -> None:
         plain = not stream.isatty()
@@ -127,7 +134,7 @@ class TextOutput:
         )
         self._last_count: int | None = None
 
-    def say(self, text: str, style: str = "") -> None:
+    def line(self, text: str, style: str = "") -> None:
         self._print(Text(text, style=style))
 
     def alert(self, item: Notification, *, catching_up: bool = False) -> None:
@@ -135,12 +142,12 @@ class TextOutput:
 
     def skipped(self, items: Sequence[Notification]) -> None:
         if items:
-            self._print(Text(f"… y antes: {summary_text(items)}", style="dim"))
+            self._print(Text(say("… y antes: {}").format(summary_text(items)), style="dim"))
 
     def updated(self, item: Notification) -> None:
-        what = "leída" if item.read else "sin leer"
+        what = say("leída") if item.read else say("sin leer")
         if item.snoozed_until is not None:
-            what = f"pospuesta hasta las {_clock(item.snoozed_until)}"
+            what = say("pospuesta hasta {}").format(clock_time(item.snoozed_until, datetime.now(UTC)))
         self._print(Text(f"       {what}: {clean(item.title)}", style="dim"))
 
     def removed(self, id: str) -> None:
@@ -156,7 +163,8 @@ class TextOutput:
     def unread(self, count: int) -> None:
         if count != self._last_count:
             self._last_count = count
-            self._print(Text(f"       {count} sin leer", style="dim"))
+            unread = say("%n sin leer", "", count)
+            self._print(Text(f"       {unread}", style="dim"))
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
@@ -218,7 +226,7 @@ def alert_line(item: Notification, *, show_date: bool = False) -> Text:
     """`15:04  🔥 Title · message  [Contactar] [Ver lead]`"""
     local = item.created_at.astimezone()
     line = Text()
-    line.append(f"{local:%d/%m %H:%M}  " if show_date else f"{local:%H:%M}  ", style="dim")
+    line.append(f"{day_month(local):>6} {local:%H:%M}  " if show_date else f"{local:%H:%M}  ", style="dim")
     title = clean(item.title)
     if unicodedata.category(title[:1] or " ") != "So":  # many titles bring a picture of their own
         line.append(f"{ICONS.get(item.type, OTHER_ICON)} ")
@@ -235,13 +243,9 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone():%H:%M}"
-
-
 def signed_in_line(user: User) -> str:
-    role = ROLES.get(user.role, user.role)
-    return f"Sesión iniciada: {clean(user.name or user.email)}" + (f" ({clean(role)})" if role else "")
+    role = say(ROLES.get(user.role, user.role))
+    return say("Sesión iniciada: {}").format(clean(user.name or user.email)) + (f" ({clean(role)})" if role else "")
 
 
 def print_list(items: Sequence[Notification], *, as_json: bool, stream: Stream) -> None:
@@ -254,7 +258,7 @@ def print_list(items: Sequence[Notification], *, as_json: bool, stream: Stream) 
     for item in items:
         output._print(alert_line(item, show_date=True))
     if not items:
-        output.say("No hay notificaciones.")
+        output.line(say("No hay notificaciones."))
 
 
 async def watch(

@@ -1,33 +1,49 @@
 """What a person reads and `ui` does not write itself: Spanish in the source, told in the language that is in use.
 
-Owns which language that is, for everything below Qt. The program begins in Spanish; `ui/language` brings another. The
-command line does not ask here: it is English for whoever runs it.
+Owns which language that is, for everything below Qt; the program begins in Spanish. Help, errors and reports of the
+command line are not said here: they are English, for whoever runs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import cache
+
+from .catalogue import Forms, read
+from .paths import resource
+
+ENGLISH, SPANISH = "en", "es"
+SPOKEN = (SPANISH, ENGLISH)
+
+_language = SPANISH
 
 
-def _as_written(text: str) -> str:
+def say(text: str, comment: str = "", n: int | None = None) -> str:
+    """Now, in the language in use; `%n` is `n`, and the sentence that of one or of several.
+
+    The sentences are found in the source by this name, in the form of Qt's `tr`: give a literal, or one that was
+    marked.
+    """
+    if n is None:
+        return _sentences(_language).get(text, (text,))[0] if text else ""
+    one, *several = _sentences(_language).get(text, (text,))
+    # The two languages agree in this; see Qt's `numerus.cpp` for others.
+    return (one if n == 1 or not several else several[0]).replace("%n", str(n))
+
+
+def mark(text: str, comment: str = "", n: int | None = None) -> str:
+    """For tables that are filled when the module is loaded: found in the source like `say`, said later by it. With
+    any `n` it is marked as one that counts."""
     return text
 
 
-_translate: Callable[[str], str] = _as_written
+def speak(language: str) -> None:
+    """From now on everything is said in it."""
+    global _language
+    _language = language
 
 
-def say(text: str) -> str:
-    """Now, in the language in use. The sentences are found in the source by this name: give a literal, or one that
-    was marked."""
-    return _translate(text) if text else ""
-
-
-def mark(text: str) -> str:
-    """For tables that are filled when the module is loaded: found in the source like `say`, said later by it."""
-    return text
-
-
-def speak(translate: Callable[[str], str] = _as_written) -> None:
-    """From now on everything is said by `translate`."""
-    global _translate
-    _translate = translate
+@cache
+def _sentences(language: str) -> Mapping[str, Forms]:
+    """Spanish ones are only those that count: the others are what stands in the source."""
+    return read(resource(f"translations/crmtray_{language}.qm"))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from PySide6.QtCore import QDateTime, Qt, QTimer, Signal
+from PySide6.QtCore import QDateTime, QLocale, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QDateTimeEdit,
@@ -28,7 +28,9 @@ from . import icons
 from .bars import plain_label
 from .details import details, one_line
 from .flow import Flow
+from .language import Retold, moment_format
 from .moments import choices
+from .sizes import Scrolling, Sized, most_room, spaced
 from .tasks import Spawn
 from .theme import px
 
@@ -75,14 +77,13 @@ class SellerField(Field):
         super().__init__()
         self._load, self._spawn = load, spawn
         self._filter = QLineEdit()
-        self._filter.setPlaceholderText(self.tr("Buscar por nombre"))
         self._filter.textChanged.connect(self._narrow)
         self.people = QListWidget()
         self.people.setObjectName("sellers")
-        self.people.setAccessibleName(self.tr("Vendedores"))
         self.people.setMinimumHeight(px(150))
-        self.state = plain_label(self.tr("Cargando vendedores…"), "muted", wrap=True)
-        self.again = QPushButton(self.tr("Reintentar"))
+        self.state = plain_label("", "muted", wrap=True)
+        self._state_words: Callable[[], str] = self._loading
+        self.again = QPushButton()
         self.again.setProperty("look", "soft")
         self.again.clicked.connect(self.start)
         layout = QVBoxLayout(self)
@@ -90,9 +91,23 @@ class SellerField(Field):
         for widget in (self._filter, self.people, self.state, self.again):
             layout.addWidget(widget)
         self.setFocusProxy(self._filter)
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        self._filter.setPlaceholderText(self.tr("Buscar por nombre"))
+        self._filter.setAccessibleName(self.tr("Buscar por nombre"))
+        self.people.setAccessibleName(self.tr("Vendedores"))
+        self.again.setText(self.tr("Reintentar"))
+        self.state.setText(self._state_words())
+
+    def _loading(self) -> str:
+        return self.tr("Cargando vendedores…")
+
+    def _nobody(self) -> str:
+        return self.tr("No hay otros vendedores a quienes asignar.")
 
     def start(self) -> None:
-        self._show(self.tr("Cargando vendedores…"), failed=False)
+        self._show(self._loading, failed=False)
         self._spawn(self._fill(), "sellers")
 
     async def _fill(self) -> None:
@@ -101,18 +116,20 @@ class SellerField(Field):
         try:
             people = await self._load()
         except ApiError as error:
-            self._show(self.tr("No se pudo cargar la lista de vendedores. {}").format(error.message), failed=True)
+            why = error.message
+            self._show(lambda: self.tr("No se pudo cargar la lista de vendedores. {}").format(why), failed=True)
             return
         self.people.clear()
         for person in people:
             entry = QListWidgetItem(one_line(person.name))
             entry.setData(Qt.ItemDataRole.UserRole, person.id)
             self.people.addItem(entry)
-        self._show("" if people else self.tr("No hay otros vendedores a quienes asignar."), failed=False)
+        self._show(self._nobody if not people else str, failed=False)
         self._narrow()
         self.ready.emit(bool(people))
 
-    def _show(self, text: str, *, failed: bool) -> None:
+    def _show(self, words: Callable[[], str], *, failed: bool) -> None:
+        self._state_words, text = words, words()
         self.state.setText(text)
         self.state.setVisible(bool(text))
         self.again.setVisible(failed)
@@ -159,8 +176,6 @@ class MomentField(Field):
         self._clock = clock
         self.edit = QDateTimeEdit()
         self.edit.setCalendarPopup(True)
-        self.edit.setDisplayFormat("ddd d MMM yyyy · HH:mm")
-        self.edit.setAccessibleName(self.tr("Fecha y hora"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(px(10))
@@ -169,7 +184,7 @@ class MomentField(Field):
         self.moments = choices(clock())
         self.quick: list[QPushButton] = []
         for choice in self.moments:
-            button = QPushButton(choice.label)
+            button = QPushButton()
             button.setProperty("look", "soft")
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, at=choice.at: self.set(at))
@@ -180,6 +195,15 @@ class MomentField(Field):
         self.setFocusProxy(self.quick[0])
         self.edit.dateTimeChanged.connect(self._show_choice)
         self.set(self.moments[0].at)
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        """What is chosen stays."""
+        for button, said in zip(self.quick, choices(self._clock()), strict=True):
+            button.setText(said.label)
+        self.edit.setLocale(QLocale())
+        self.edit.setDisplayFormat(moment_format())
+        self.edit.setAccessibleName(self.tr("Fecha y hora"))
 
     def _show_choice(self) -> None:
         """The button of the moment that stands in the field; none when it was changed by hand."""
@@ -202,8 +226,6 @@ class MessageField(Field):
     def __init__(self) -> None:
         super().__init__()
         self.edit = QPlainTextEdit()
-        self.edit.setPlaceholderText(self.tr("Mensaje para el vendedor"))
-        self.edit.setAccessibleName(self.tr("Mensaje"))
         self.edit.setTabChangesFocus(True)
         self.edit.setFixedHeight(px(110))
         self.left = plain_label(look="small")
@@ -215,6 +237,11 @@ class MessageField(Field):
         layout.addWidget(self.left)
         self.setFocusProxy(self.edit)
         self._count()
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        self.edit.setPlaceholderText(self.tr("Mensaje para el vendedor"))
+        self.edit.setAccessibleName(self.tr("Mensaje"))
 
     def _count(self) -> None:
         length = len(self.edit.toPlainText().strip())
@@ -243,13 +270,12 @@ class ActionForm(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(one_line(label))
         self.setWindowIcon(icons.app_icon())
-        self.setFixedWidth(px(FORM_WIDTH))
         self.field = field
         self.error = plain_label(look="error", wrap=True)
         self.error.hide()
         self.send = QPushButton(one_line(label).replace("&", "&&"))
         self.send.setProperty("look", "primary")
-        cancel = QPushButton(self.tr("Cancelar"))
+        cancel = self._cancel = QPushButton()
         cancel.setProperty("look", "soft")
         self.send.clicked.connect(self.submit)
         cancel.clicked.connect(self.close)
@@ -260,20 +286,34 @@ class ActionForm(QWidget):
             field.people.itemActivated.connect(lambda _: self.submit())
             field.start()
         field.grown.connect(self._fit)
-        self._fit()
+        Sized(self, self._fit)
         QTimer.singleShot(0, field, field.setFocus)
+        Retold(self, self._tell_words)
+
+    def _tell_words(self) -> None:
+        """The names of the actions are the server's; what is filled in stays."""
+        self._cancel.setText(self.tr("Cancelar"))
+        wrong = self.field.answer()
+        if self.error.isVisible() and isinstance(wrong, str):
+            self.error.setText(wrong)
+        self._fit()
 
     def _fit(self) -> None:
-        """As high as it needs to be for its width."""
-        layout = self.layout()
+        """As high as it needs to be for its width, and no higher than the screen."""
+        room = most_room()
+        self.setFixedWidth(min(px(FORM_WIDTH), room.width()))
+        layout = self._page.layout()
         if layout is not None:
             layout.activate()
-            self.setFixedHeight(layout.totalHeightForWidth(self.width()))
+            self.setFixedHeight(min(layout.totalHeightForWidth(self.width()), room.height()))
 
     def _lay_out(self, item: Notification, label: str, cancel: QPushButton) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(px(20), px(18), px(20), px(18))
-        layout.setSpacing(px(12))
+        around = QVBoxLayout(self)
+        around.setContentsMargins(0, 0, 0, 0)
+        self._page = QWidget()
+        self._page.setObjectName("form")
+        layout = QVBoxLayout(self._page)
+        spaced(self._page, layout, 20, 18, 20, 18, space=12)
         layout.addWidget(plain_label(label, "big"))
         layout.addWidget(plain_label(one_line(item.message), wrap=True))
         if details(item):
@@ -285,6 +325,8 @@ class ActionForm(QWidget):
         buttons.addWidget(cancel)
         buttons.addWidget(self.send)
         layout.addLayout(buttons)
+        self.area = Scrolling(self._page)
+        around.addWidget(self.area)
 
     def submit(self) -> None:
         if not self.send.isEnabled():

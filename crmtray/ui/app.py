@@ -7,6 +7,7 @@ those take longer than everything else together. What happens in between is `des
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 # PySide6 before qasync, which takes the Qt binding that is loaded already.
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QFileOpenEvent, QSessionManager
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication
 
 import qasync  # isort: skip
 
@@ -27,17 +28,20 @@ from ..config import ClientConfig
 from ..failure import Failure
 from ..launch import DEFAULT_PROFILE
 from ..links import BadLink, notification_id
+from ..threads import in_daemon_thread
+from ..words import say
 from .garbage import Garbage
-from .icons import app_icon
 from .instance import Instance, Request, hand_over
 from .language import Language
-from .theme import Theme
+from .qt_messages import log_qt_messages
+from .taskbar import name_process
 from .tray import Tray
 
 if TYPE_CHECKING:
     from ..cache import Cache
     from ..credentials import Credentials
     from .desk import Desk
+    from .theme import Theme
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +72,18 @@ def run(config: ClientConfig, *, minimized: bool = False, notification: str | No
 
 def show_failure(error: Exception) -> None:
     """Why it did not start, for whoever has no terminal to read it in. Returns when it was read."""
+    from PySide6.QtWidgets import QMessageBox
+
+    from .icons import app_icon
+
     app = _application(ClientConfig())
+    app.setWindowIcon(app_icon())
     box = QMessageBox(QMessageBox.Icon.Warning, NAME, "")
     box.setTextFormat(Qt.TextFormat.PlainText)
     if isinstance(error, BadLink):
         box.setText(error.message)
     else:
-        box.setText(box.tr("crmtray no pudo empezar."))
+        box.setText(say("crmtray no pudo empezar."))
         box.setInformativeText(str(error))
     box.finished.connect(app.quit)
     box.open()
@@ -90,7 +99,7 @@ def run_demo(server: DemoServer, *, duration: float | None, config: ClientConfig
 
 
 async def _tray_app(app: QApplication, config: ClientConfig, request: Request) -> int:
-    theme, tray = await _icon_first(app)
+    tray = await _icon_first(app)
     cache = await _own_cache(config, request)
     if cache is None:
         tray.hide()
@@ -98,16 +107,16 @@ async def _tray_app(app: QApplication, config: ClientConfig, request: Request) -
     from ..credentials import Credentials
     from .power import Power
 
-    desk = _desk(config, cache, Credentials(config.profile), theme, tray)
+    desk = _desk(config, cache, Credentials(config.profile), _looks(app), tray)
     instance, power = Instance(config.profile), Power()
     instance.asked.connect(lambda asked: _show(desk, asked))
     power.resumed.connect(desk.session.resumed)
+    power.resumed.connect(desk.quiet.look)
     instance.listen()
     desk.tasks.spawn(_register_links(config.profile), "register links")
+    show = tray.release() or request.show
     try:
-        return await _until_ended(
-            app, desk, lambda: desk.start(minimized=not request.show, notification=request.notification)
-        )
+        return await _until_ended(app, desk, lambda: desk.start(minimized=not show, notification=request.notification))
     finally:
         instance.close()
 
@@ -148,12 +157,13 @@ async def _register_links(profile: str) -> None:
 
 
 async def _demo(app: QApplication, server: DemoServer, duration: float | None, config: ClientConfig) -> int:
-    theme, tray = await _icon_first(app)
+    tray = await _icon_first(app)
     from ..cache import Cache
     from ..credentials import Credentials
     from ..session import LoginFailed
 
-    desk = _desk(config, Cache.open(None), Credentials("demo", memory_only=True), theme, tray)
+    desk = _desk(config, Cache.open(None), Credentials("demo", memory_only=True), _looks(app), tray)
+    tray.release()
 
     async def start() -> None:
         try:
@@ -166,11 +176,22 @@ async def _demo(app: QApplication, server: DemoServer, duration: float | None, c
     return await _until_ended(app, desk, start, server.failure)
 
 
-async def _icon_first(app: QApplication) -> tuple[Theme, Tray]:
-    theme, tray = Theme(app), Tray(name=app.applicationDisplayName())
+async def _icon_first(app: QApplication) -> Tray:
+    """The icon, and then all that is below Qt, on a thread of its own: the panel asks for the icon's picture meanwhile,
+    and would have to wait as long as all of that takes to load."""
+    tray = Tray(name=app.applicationDisplayName())
+    tray.hold()
     tray.show()
-    await asyncio.sleep(0)
-    return theme, tray
+    await in_daemon_thread(lambda: importlib.import_module("crmtray.session"), "load")
+    return tray
+
+
+def _looks(app: QApplication) -> Theme:
+    from .icons import app_icon
+    from .theme import Theme
+
+    app.setWindowIcon(app_icon())
+    return Theme(app)
 
 
 def _desk(config: ClientConfig, cache: Cache, credentials: Credentials, theme: Theme, tray: Tray) -> Desk:
@@ -264,13 +285,14 @@ def _in_qt(app: QApplication, main: Callable[[], Awaitable[int]]) -> int:
 def _application(config: ClientConfig) -> QApplication:
     # Without a desktop portal Qt says so at every start; nobody can do anything about it.
     os.environ.setdefault("QT_LOGGING_RULES", "qt.qpa.services=false;qt.qpa.theme.gnome=false")
+    log_qt_messages()
     app = QApplication.instance()
     if not isinstance(app, QApplication):
+        name_process()
         app = QApplication([NAME])
     app.setApplicationName(NAME)
     app.setApplicationDisplayName(NAME if config.profile == DEFAULT_PROFILE else f"{NAME} ({config.profile})")
     app.setDesktopFileName(NAME)
-    app.setWindowIcon(app_icon())
     # A tray app lives without windows.
     app.setQuitOnLastWindowClosed(False)
     Language.of(app).use(config.language)

@@ -11,6 +11,8 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from .sizes import spaced
+
 UNDO_SECONDS = 6.0
 NOTICE_SECONDS = 8.0
 
@@ -55,14 +57,15 @@ class Bar(QWidget):
         frame = QFrame()
         frame.setProperty("look", "bar")
         around = QVBoxLayout(self)
-        around.setContentsMargins(10, 6, 10, 6)
+        spaced(self, around, 10, 6, 10, 6, space=6)
         around.addWidget(frame)
         self._label = plain_label(wrap=True)
         self._button = QPushButton()
+        self._button.setAutoDefault(True)  # Enter presses it, too
         self._button.setCursor(Qt.CursorShape.PointingHandCursor)
         self._button.clicked.connect(self._press)
         layout = QHBoxLayout(frame)
-        layout.setContentsMargins(14, 8, 8, 8)
+        spaced(frame, layout, 14, 8, 8, 8, space=6)
         layout.addWidget(self._label, 1)
         layout.addWidget(self._button)
         self._timer = QTimer(self, singleShot=True)
@@ -113,7 +116,7 @@ class Line(QFrame):
         self.setProperty("look", "line")
         self._label = plain_label(wrap=True)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 8, 16, 8)
+        spaced(self, layout, 16, 8, 16, 8, space=6)
         layout.addWidget(self._label, 1)
         self.hide()
 

@@ -27,9 +27,10 @@ from .empty_state import EmptyState, Reason, why_empty
 from .language import Retold
 from .models import NotificationModel
 from .notification_list import NotificationList
-from .placement import placed
+from .placement import placed, widen
+from .sizes import spaced
 from .tasks import Spawn
-from .theme import Theme, center_width, px
+from .theme import Theme, center_width
 from .toast_card import ToastButton
 from .why import Explain, Why
 
@@ -104,7 +105,7 @@ class Center(QWidget):
         footer = QFrame()
         footer.setObjectName("footer")
         layout = QHBoxLayout(footer)
-        layout.setContentsMargins(px(8), px(6), px(8), px(6))
+        spaced(footer, layout, 8, 6, 8, 6, space=6)
         self.read_all_button, self.clear_button = self._flat(), self._flat()
         Retold(footer, self._name_buttons)
         layout.addWidget(self.read_all_button)
@@ -117,7 +118,7 @@ class Center(QWidget):
         self.clear_button.setText(self.tr("Limpiar todas"))
 
     def _flat(self) -> QPushButton:
-        button = QPushButton()
+        button = QPushButton(autoDefault=True)  # Enter presses it, too
         button.setProperty("look", "flat")
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         return button
@@ -130,7 +131,7 @@ class Center(QWidget):
             looks_elsewhere.connect(self.leave_details)
         self._model.shown.connect(self._show_rows)
         self._model.touched.connect(self._touched)
-        self._theme.changed.connect(lambda: self.setFixedWidth(center_width()))
+        self._theme.changed.connect(lambda: widen(self, center_width()))
         self._connect_items()
         self.read_all_button.clicked.connect(self.read_all)
         self.clear_button.clicked.connect(self._clear)
@@ -288,7 +289,8 @@ class Center(QWidget):
     def _clear(self) -> None:
         self.undo_bar.end_now()
         self._model.hold()
-        self.undo_bar.say(self.tr("Notificaciones borradas"), self.tr("Deshacer"), UNDO_SECONDS)
+        text, undo = self.tr("Notificaciones borradas"), self.tr("Deshacer")
+        self.undo_bar.say(text, undo, UNDO_SECONDS)
         self.held_changed.emit()
         self.undo_bar.button.setFocus()
 
@@ -316,12 +318,11 @@ class Center(QWidget):
 
     def set_hosted(self, hosted: bool) -> None:
         """With a tray it is a popup beside it; without one a normal window that says why."""
-        self.tray_line.say(
-            "" if hosted else self.tr("Este escritorio no tiene bandeja del sistema; crmtray queda en esta ventana.")
-        )
+        why = self.tr("Este escritorio no tiene bandeja del sistema; crmtray queda en esta ventana.")
+        self.tray_line.say(why if not hosted else "")
         if hosted == self._popup:
             return
-        visible = self.isVisible()
+        visible = self.isVisible() and not (hosted and self.isMinimized())  # that only stood for the icon
         if hosted:
             self._as_popup()
         else:
@@ -390,9 +391,9 @@ class Center(QWidget):
         if not self._popup and event.spontaneous():
             self.closed_for_good.emit()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A popup without a frame is moved by its header."""
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """A popup without a frame is moved by its header; not by a click, after which it would follow the pointer."""
         handle = self.windowHandle()
-        if self._popup and handle is not None and event.button() == Qt.MouseButton.LeftButton:
+        if self._popup and handle is not None and event.buttons() == Qt.MouseButton.LeftButton:
             handle.startSystemMove()
-        super().mousePressEvent(event)
+        super().mouseMoveEvent(event)

@@ -8,12 +8,10 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLineEdit,
     QMenu,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -25,6 +23,8 @@ from .bars import Elided, plain_label
 from .connection_mark import ConnectionMark
 from .filters import Filters
 from .language import Retold
+from .sizes import spaced
+from .tabs import Tab, Tabs
 from .theme import Theme, px
 
 SEARCH_DELAY_MS = 80
@@ -46,7 +46,8 @@ class Header(QFrame):
         self.count = plain_label()
         self.count.setObjectName("count")
         self._counts = Counts()
-        self.all_tab, self.unread_tab, self.snoozed_tab = self._tab(), self._tab(), self._tab()
+        self._tabs = Tabs("tab")
+        self.all_tab, self.unread_tab, self.snoozed_tab = self._tabs.add(), self._tabs.add(), self._tabs.add()
         self.filters = Filters(theme)
         self.quiet_button = self._icon_button()
         self.quiet_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -73,8 +74,7 @@ class Header(QFrame):
         self.search.setClearButtonEnabled(True)
         self.search.hide()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(px(16), px(10), px(8), px(10))
-        layout.setSpacing(px(8))
+        spaced(self, layout, 16, 10, 8, 10, space=8)
         layout.addLayout(self._first_line())
         layout.addWidget(self._narrowing_part())
 
@@ -82,8 +82,7 @@ class Header(QFrame):
         """What is of no use while one item is looked at."""
         self._narrowers = QWidget()
         layout = QVBoxLayout(self._narrowers)
-        layout.setContentsMargins(0, 0, px(8), 0)
-        layout.setSpacing(px(8))
+        spaced(self._narrowers, layout, 0, 0, 8, 0, space=8)
         layout.addLayout(self._second_line())
         layout.addWidget(self.search)
         layout.addWidget(self.filters)
@@ -115,11 +114,8 @@ class Header(QFrame):
     def _second_line(self) -> QHBoxLayout:
         line = QHBoxLayout()
         line.setSpacing(px(4))
-        self.all_tab.setChecked(True)
-        self._tabs = QButtonGroup(self)
+        line.addWidget(self._tabs)
         for number, tab in enumerate((self.all_tab, self.unread_tab, self.snoozed_tab), start=1):
-            self._tabs.addButton(tab)
-            line.addWidget(tab)
             QShortcut(QKeySequence(f"Ctrl+{number}"), self, tab.click)
         line.addStretch(1)
         return line
@@ -132,17 +128,10 @@ class Header(QFrame):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
-    def _tab(self) -> QPushButton:
-        button = QPushButton()
-        button.setProperty("look", "tab")
-        button.setCheckable(True)
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        return button
-
     def _connect(self) -> None:
         self._theme.changed.connect(self._draw_icons)
         self.search_button.toggled.connect(self._toggle_search)
-        self._tabs.buttonClicked.connect(self._narrow)
+        self._tabs.chosen.connect(self._narrow)
         self.filters.changed.connect(self._narrow)
         self._delay = QTimer(self, singleShot=True, interval=SEARCH_DELAY_MS)
         self._delay.timeout.connect(self._narrow)
@@ -153,10 +142,12 @@ class Header(QFrame):
         muted = self._theme.colours.muted
         for button, name in ((self.search_button, "search"), (self.menu_button, "more"), (self.close_button, "close")):
             button.setIcon(icons.icon(name, muted, px(18)))
+            button.setIconSize(QSize(px(18), px(18)))
         self.quiet_button.setIcon(icons.icon("quiet", muted))
 
     def _tell_words(self) -> None:
         self._heading.setText(self.tr("Notificaciones"))
+        self._tabs.setAccessibleName(self.tr("Qué se muestra"))
         self.all_tab.setText(self.tr("Todas"))
         self.search.setPlaceholderText(self.tr("Buscar en las notificaciones"))
         self.search.setAccessibleName(self.tr("Buscar en las notificaciones"))
@@ -173,7 +164,7 @@ class Header(QFrame):
 
     def set_unread(self, unread: int) -> None:
         self.count.setText("99+" if unread > 99 else str(unread))
-        self.count.setAccessibleName(self.tr("{} sin leer").format(unread))
+        self.count.setAccessibleName(self.tr("%n sin leer", "", unread))
         self.count.setVisible(unread > 0)
 
     def set_browsing(self, browsing: bool) -> None:
@@ -191,7 +182,7 @@ class Header(QFrame):
         self._tell(self.unread_tab, self.tr("Sin leer"), self._counts.unread)
         self._tell(self.snoozed_tab, self.tr("Pospuestas"), self._counts.snoozed)
 
-    def _tell(self, tab: QPushButton, name: str, number: int) -> None:
+    def _tell(self, tab: Tab, name: str, number: int) -> None:
         tab.setText(f"{name}  {number}" if number else name)
 
     def set_connection(self, state: str, detail: str) -> None:

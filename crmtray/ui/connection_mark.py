@@ -6,7 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from .theme import Theme
+from .sizes import Sized
+from .theme import Theme, px, scale
 
 SIDE = 11
 
@@ -15,7 +16,7 @@ class ConnectionMark(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._state = theme, "offline"
-        self.setFixedSize(QSize(SIDE, SIDE))
+        Sized(self, lambda: self.setFixedSize(QSize(px(SIDE), px(SIDE))))
         theme.changed.connect(self.update)
 
     def set_state(self, state: str) -> None:
@@ -25,6 +26,7 @@ class ConnectionMark(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(scale(), scale())
         colour = QColor(self._theme.colours.link(self._state))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)

@@ -22,7 +22,7 @@ from .models import AGE, HEADING, ITEM, PENDING, SOUGHT
 from .row_layout import Fonts, Lengths, RowLayout, Spot, lay_out
 from .theme import Colours, Theme, mix, px
 
-KEPT_LAYOUTS = 3000
+KEPT_LAYOUTS, MARGIN = 300, 60
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -52,14 +52,16 @@ class NotificationDelegate(QStyledItemDelegate):
         item: Notification = index.data(ITEM)
         heading = bool(index.data(HEADING))
         key = (item.id, item.seq, item.read, heading, self._width())
-        found = self._layouts.get(key)
+        found = self._layouts.pop(key, None)
         if found is None:
-            if len(self._layouts) > KEPT_LAYOUTS:
-                self._layouts.clear()
+            # Those that were not asked for the longest go; but all of a long list stay, or each look at it would lay
+            # it out anew.
+            while len(self._layouts) >= max(KEPT_LAYOUTS, index.model().rowCount() + MARGIN):
+                del self._layouts[next(iter(self._layouts))]
             label = self.tr("Marcar como leída")
             width, fonts, lengths = self._width(), self._fonts, self._lengths
             found = lay_out(item, width, fonts, lengths, check_label=label, heading=heading)
-            self._layouts[key] = found
+        self._layouts[key] = found
         return found
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from ..launch import DEFAULT_PROFILE
 from ..network import Network
 from ..paths import resource
 from ..protocol import Json, Notification, User
-from ..relative_time import day_month
 from ..session import Session
 from .actions import Actions
 from .bridge import Bridge, SessionListener
@@ -36,6 +34,8 @@ from .language import Language
 from .link_question import LinkQuestion
 from .login import Login, LoginWindow
 from .models import Clearing, NotificationModel
+from .motion import Motion
+from .news import News
 from .outcomes import outcome, save_invitation
 from .quiet import Quiet
 from .settings import Settings
@@ -82,12 +82,15 @@ class Desk(QObject):
         session, ask = self.session, self.links.ask
         self.actions = Actions(cache, session.outbox, session.sellers, spawn, open_url=open_url, ask_first=ask)
         self.quiet = Quiet(cache, config.do_not_disturb_until, parent=self)
-        self.system_quiet = SystemQuiet(spawn, self)
+        self.system_quiet, self.motion = SystemQuiet(spawn, self), Motion(spawn, self)
         service, own = desktop_toasts(resource(TOAST_ICON)), ToastStack(theme)
-        self.toasts = Toasts(cache, service, own, spawn, quiet=lambda: self.quiet.active)
+        quiet, looked_at = (lambda: self.quiet.active), self.center.isActiveWindow
+        self.toasts = Toasts(cache, service, own, spawn, quiet=quiet, looked_at=looked_at)
+        own.give_way_to(self.center)
         self.login_window = LoginWindow()
         self.login = Login(self.login_window, self.session.login, credentials, spawn)
-        self.diagnostics = Diagnostics(self.configuration, self.session, network, credentials, spawn)
+        known = (self.configuration, self.session, network, credentials, spawn)
+        self.diagnostics = Diagnostics(*known, open_url=open_url)
         parts = (theme, self.session, self.configuration, self.shortcut, tray.quiet_menu)
         self.settings = Settings(*parts, spawn=spawn, open_url=open_url, notice=self.notice)
         self.language = Language.of(QCoreApplication.instance() or QCoreApplication())
@@ -113,7 +116,7 @@ class Desk(QObject):
     def _retell(self) -> None:
         """In another language: what windows do not write anew themselves."""
         self._name_windows(self.configuration.value.profile)
-        self.actions.close()
+        self.toasts.retell()
         self.session.tell_connection()
         self.model.tick()
         self.center.list.viewport().update()
@@ -149,6 +152,7 @@ class Desk(QObject):
         self.center.closed_for_good.connect(self.ended.set)
         self.toasts.triggered.connect(self.actions.trigger)
         self.toasts.opened.connect(self.center.show_item)
+        self.toasts.seen.connect(News(self.center).point_out)
         self.toasts.give_way_to(self.center)
         self.tray.opened.connect(self._open)
         self.tray.read_all.connect(lambda: outbox.mark_all_read())
@@ -211,6 +215,7 @@ class Desk(QObject):
     def _start_quiet(self) -> None:
         self.quiet.start()
         self.tasks.spawn(self.system_quiet.start(), "the desktop's do not disturb")
+        self.tasks.spawn(self.motion.look(), "whether to move less")
 
     def settle(self) -> None:
         """The end may come at any moment now, without `close`: what is only on the screen yet goes into the cache."""
@@ -225,6 +230,7 @@ class Desk(QObject):
         self.shortcut.close()
         self.quiet.stop()
         self.system_quiet.close()
+        self.motion.close()
         await self.toasts.close()
         await self.session.stop()
         await self.tasks.cancel()
@@ -330,7 +336,7 @@ class Desk(QObject):
             if not self._starting:
                 self.login_window.open(self.session.server)
         elif id is None or self.cache.get(id) is not None:
-            self._show_here(id)
+            self.center.show_item(id)
         else:
             self.center.open()
             self.tasks.spawn(self._find(id), "find a notification")
@@ -340,17 +346,6 @@ class Desk(QObject):
         for id in asked[-1:]:
             self.show_notification(id)
 
-    def _show_here(self, id: str | None) -> None:
-        item = None if id is None else self.cache.get(id)
-        if item is None or item.snoozed_until is None or item.snoozed_until <= datetime.now(UTC):
-            self.center.show_item(id)
-            return
-        self.center.open()
-        until = item.snoozed_until.astimezone()
-        self.notice(
-            self.tr("Esa notificación está pospuesta hasta el {}.").format(f"{day_month(until)}, {until:%H:%M}")
-        )
-
     async def _find(self, id: str) -> None:
         for _ in range(2):  # the first may be given up for a subscription, which brings the same
             if self.cache.get(id) is None:
@@ -358,7 +353,7 @@ class Desk(QObject):
         if self._state == "offline" and self.cache.get(id) is None:
             self.notice(self.tr("Sin conexión no se puede buscar esa notificación."))
         else:
-            self._show_here(id)
+            self.center.show_item(id)
 
     # --- from the person ----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED, Notification, Priority
+from ..region import NO_BREAK, number
 from ..words import mark, say
 
 TEAM_MESSAGE = "team_message"
@@ -57,7 +58,9 @@ def kind_name(type: str) -> str:
 
 def one_line(text: str) -> str:
     """Remote text on one line: no line breaks, no control characters, no reversed writing direction."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())
 
 
 def spoken(item: Notification, age: str) -> str:
@@ -89,13 +92,12 @@ def _text(data: Mapping[str, Any], key: str) -> str:
 
 
 def _money(value: Any) -> str:
-    """`$ 1.500`, in English `$ 1,500`: the CRM's own currency, whatever it is, so only the sign
-    everybody reads as money."""
+    """The CRM's own currency, whatever it is."""
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
         return ""
-    return f"$ {written(f'{value:,.0f}')}"
+    return money(value)
 
 
-def written(number: str) -> str:
-    """With the signs of the language in use. The translation says which: it is the decimal sign."""
-    return number if say(",") == "." else number.translate(str.maketrans(",.", ".,"))
+def money(value: float, places: int = 0) -> str:
+    """`$ 1.500`, in English `$ 1,500`: only the sign everybody reads as money, and never on a line of its own."""
+    return f"${NO_BREAK}{number(value, places)}"

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -32,6 +31,7 @@ from .fields import fields
 from .flow import Flow
 from .language import Retold
 from .moments import choices
+from .sizes import Scrolling, spaced
 from .theme import Theme, mix, px
 from .why import Why, table
 
@@ -57,7 +57,6 @@ class DetailsPane(QWidget):
         self.back, self.read, self.remove = self._tool(), self._flat(), self._flat()
         self.later = self._flat()
         self.menu = QMenu(self)
-        self.area = QScrollArea()
         self._build()
         self._connect()
 
@@ -68,20 +67,16 @@ class DetailsPane(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._head())
-        self.area.setObjectName("details")
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._page = QWidget()
         self._page.setObjectName("details")
         self._column = QVBoxLayout(self._page)
-        self._column.setContentsMargins(px(16), px(14), px(16), px(14))
-        self._column.setSpacing(px(10))
+        spaced(self._page, self._column, 16, 14, 16, 14, space=10)
         self._body = QWidget()
         self._column.addWidget(self._body)
         self._column.addWidget(self.why)
         self._column.addStretch(1)
-        self.area.setWidget(self._page)
+        self.area = Scrolling(self._page)
+        self.area.setObjectName("details")
         layout.addWidget(self.area, 1)
         layout.addWidget(self._foot())
 
@@ -89,7 +84,7 @@ class DetailsPane(QWidget):
         head = QFrame()
         head.setObjectName("details-head")
         line = QHBoxLayout(head)
-        line.setContentsMargins(px(8), px(4), px(16), px(6))
+        spaced(head, line, 8, 4, 16, 6, space=6)
         line.addWidget(self.back)
         line.addStretch(1)
         line.addWidget(self.state)
@@ -99,9 +94,9 @@ class DetailsPane(QWidget):
         foot = QFrame()
         foot.setObjectName("details-foot")
         line = QHBoxLayout(foot)
-        line.setContentsMargins(px(8), px(6), px(8), px(6))
-        line.setSpacing(px(2))
+        spaced(foot, line, 8, 6, 8, 6, space=2)
         self.later.setMenu(self.menu)
+        self.later.setProperty("menu", "true")
         for button in (self.later, self.read):
             line.addWidget(button)
         line.addStretch(1)
@@ -134,7 +129,6 @@ class DetailsPane(QWidget):
         Retold(self, self._tell_words)
 
     def _tell_words(self) -> None:
-        self.setAccessibleName(self.tr("Detalle de la notificación"))
         self.later.setText(self.tr("Posponer"))
         self.remove.setText(self.tr("Quitar"))
         self.back.setText(self.tr("Volver"))
@@ -157,6 +151,9 @@ class DetailsPane(QWidget):
             self.area.verticalScrollBar().setValue(0)
         if before is None or _body_of(before) != _body_of(item):
             self._rebuild(item)
+        # A screen reader says it when the focus comes in.
+        self.setAccessibleName(self.tr("Detalle de la notificación: {}").format(one_line(item.title)))
+        self.setAccessibleDescription(one_line(item.message))
         self.read.setText(self.tr("Marcar como no leída") if item.read else self.tr("Marcar como leída"))
         self._say_state(item, pending)
 
@@ -290,6 +287,8 @@ class DetailsPane(QWidget):
 
     def focus_first(self) -> None:
         (self.buttons[0] if self.buttons else self.back).setFocus()
+        # The focus scrolls its button to the middle; the title comes first.
+        self.area.verticalScrollBar().setValue(0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         bar, key = self.area.verticalScrollBar(), event.key()

@@ -5,11 +5,12 @@ Owns when it is gathered and what the person is told. What is looked at is `doct
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QGuiApplication
 
 from .. import log_file
@@ -29,9 +30,17 @@ class Diagnostics(QObject):
     """A sentence for the person, and a ToastButton or None."""
 
     def __init__(
-        self, configuration: Configuration, session: Session, network: Network, credentials: Credentials, spawn: Spawn
+        self,
+        configuration: Configuration,
+        session: Session,
+        network: Network,
+        credentials: Credentials,
+        spawn: Spawn,
+        *,
+        open_url: Callable[[QUrl], bool],
     ) -> None:
         super().__init__()
+        self._open_url = open_url
         self._configuration, self._session, self._network = configuration, session, network
         self._credentials, self._spawn, self._gathering = credentials, spawn, False
         config = configuration.value
@@ -71,7 +80,12 @@ class Diagnostics(QObject):
         report = Reports(self._log).untold() if self._log is not None else None
         if report is not None:
             sentence = self.tr("crmtray tuvo un fallo. El informe, sin contraseñas, está en {}").format(report)
-            self.noticed.emit(sentence, ToastButton(self.tr("Copiar diagnóstico"), self.copy))
+            button = ToastButton(self.tr("Abrir la carpeta"), lambda: self._open_folder(report.parent))
+            self.noticed.emit(sentence, button)
+
+    def _open_folder(self, folder: Path) -> None:
+        if not self._open_url(QUrl.fromLocalFile(str(folder))):
+            self.noticed.emit(self.tr("No hay un programa que abra {}").format(folder), None)
 
 
 def diagnosis(checks: Sequence[Check], log_lines: Sequence[str], now: datetime) -> str:

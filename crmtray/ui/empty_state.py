@@ -15,6 +15,7 @@ from ..cache_views import Narrowing
 from . import icons
 from .bars import plain_label
 from .language import Retold
+from .sizes import spaced
 from .theme import Theme, mix, px
 
 Reason = Literal["done", "nothing_unread", "nothing_snoozed", "nothing_here", "nothing_found", "loading", "offline"]
@@ -52,7 +53,7 @@ class _Drawing(QWidget):
         super().__init__(parent)
         self._theme = theme
         self.reason: Reason = "loading"
-        self.setFixedSize(QSize(168, 132))
+        self.setFixedSize(QSize(168, 132))  # it says nothing, so it does not grow: height is what a screen has least of
         theme.changed.connect(self.update)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -99,11 +100,11 @@ class EmptyState(QWidget):
         self._reason: Reason = "loading"
         self.button = QPushButton()
         self.button.setProperty("look", "soft")
+        self.button.setAutoDefault(True)  # Enter presses it, too
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.button.clicked.connect(lambda: self.helped.emit(self._reason))
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(px(32), px(24), px(32), px(32))
-        layout.setSpacing(px(6))
+        spaced(self, layout, 32, 24, 32, 32, space=6)
         layout.addStretch(1)
         layout.addWidget(self._drawing, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self._title)
@@ -146,7 +147,10 @@ class EmptyState(QWidget):
             ),
             "nothing_unread": (self.tr("Todo leído"), self.tr("No queda ninguna notificación sin leer.")),
             "nothing_snoozed": (self.tr("Nada pospuesto"), self.tr("Lo que se pospone espera aquí hasta su hora.")),
-            "nothing_here": (self.tr("Nada con estos filtros"), self.tr("Hay otras notificaciones, pero no de estas.")),
+            "nothing_here": (
+                self.tr("Nada con estos filtros"),
+                self.tr("Ninguna notificación de esta lista pasa los filtros elegidos."),
+            ),
             "nothing_found": (self.tr("Sin resultados"), self.tr("Ninguna notificación contiene esas palabras.")),
             "loading": (self.tr("Cargando…"), self.tr("Buscando las notificaciones en el servidor.")),
             "offline": (

@@ -79,7 +79,7 @@ def _delivery(one: Mapping[str, Any], now: datetime, zone: tzinfo | None) -> str
     what = [say(_STATES.get(state, "")) or state, _moment(one, "at", now, zone)]
     attempts = one.get("attempts")
     if isinstance(attempts, int) and attempts > 1:
-        what.append(say("{} intentos").format(attempts))
+        what.append(say("%n intentos", "", attempts))
     what.append(_text(one, "detail"))
     head, tail = " · ".join(filter(None, where)), ", ".join(filter(None, what))
     return f"{head}: {tail}" if head and tail else head or tail

@@ -12,9 +12,10 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from ..protocol import Notification, WireError, parse_time
+from ..region import NO_BREAK, number
 from ..relative_time import clock_time
 from ..words import mark, say
-from .details import one_line, written
+from .details import money, one_line
 
 LONGEST = 1000
 DEEPEST = 3
@@ -119,31 +120,22 @@ def _number(key: str, value: float, data: Mapping[str, Any]) -> str:
     if key.endswith("_id"):
         return str(value)
     if metric.endswith(_SHARES):
-        return f"{plain(value * 100, 1)} %"
+        return say("{} %").format(number(value * 100, 1)).replace(" ", NO_BREAK)
     if "minutes" in metric:
-        return f"{plain(value)} min"
+        return f"{number(value, 1)}{NO_BREAK}min"
     if "hours" in metric:
         return _hours(value)
     if metric.endswith(_MONEY) and key != "current_value":
-        return f"$ {plain(value, 2)}" if value > 0 else ""
-    return plain(value, 2)
+        return money(value, 2) if value > 0 else ""
+    return number(value, 2)
 
 
 def _hours(value: float) -> str:
     if value < 1:
-        return f"{round(value * 60)} min"
-    return f"{plain(value, 1)} {say('hora') if value == 1 else say('horas')}"
-
-
-def plain(value: float, places: int = 1) -> str:
-    """`1.500,5`, in English `1,500.5`: without needless zeros."""
-    try:
-        text = f"{value:,.{places}f}"
-    except OverflowError:
-        return str(value)
-    if places:
-        text = text.rstrip("0").rstrip(".")
-    return written(text)
+        return f"{round(value * 60)}{NO_BREAK}min"
+    # Only the whole number one is one: it is 1,5 hours.
+    counted = say("{} horas", "", 1 if value == 1 else 2)
+    return counted.format(number(value, 1)).replace(" ", NO_BREAK)
 
 
 def _moment(key: str, value: str, now: datetime, zone: tzinfo | None) -> str:

@@ -61,6 +61,8 @@ class Filters(QWidget):
         for kind, chip in self.chips.items():
             number = counts.kinds.get(kind, 0)
             chip.setText("999+" if number > 999 else str(number))
+            # It stays where it is, so that what was chosen seems not lost; pressed it would show nothing.
+            chip.setEnabled(number > 0 or kind in self.kinds)
             chip.setToolTip(self.tr("{}: {}").format(kind_name(kind), number))
             chip.setAccessibleName(self.tr("{}, {}").format(kind_name(kind), number))
 
@@ -74,7 +76,7 @@ class Filters(QWidget):
         self._show_chosen()
 
     def _shown_kinds(self) -> Sequence[str]:
-        there = {kind for kind, number in self._counts.kinds.items() if number} | self.kinds
+        there = set(self._counts.kinds) | self.kinds
         known = [kind for kind in ORDER if kind in there]
         return (known + sorted(there.difference(ORDER)))[:MOST_CHIPS]
 

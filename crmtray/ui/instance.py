@@ -10,14 +10,20 @@ from __future__ import annotations
 import json
 import logging
 import struct
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QObject, QTimer, Signal
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from ..paths import instance_socket
+
+if TYPE_CHECKING:
+    # At run time where it is needed: a start with nobody before it shows its icon sooner.
+    from PySide6.QtNetwork import QLocalSocket
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +43,13 @@ class Request:
 
 def hand_over(profile: str, request: Request) -> bool:
     """True: a running tray app has taken it. For the time before there is a loop: it waits, for a moment."""
+    name = instance_socket(profile)
+    if sys.platform != "win32" and not Path(name).exists():
+        return False
+    from PySide6.QtNetwork import QLocalSocket
+
     socket = QLocalSocket()
-    socket.connectToServer(instance_socket(profile))
+    socket.connectToServer(name)
     if not socket.waitForConnected(LIMIT_MS):
         return False
     try:
@@ -66,7 +77,9 @@ class Instance(QObject):
 
     def __init__(self, profile: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._name = instance_socket(profile)
+        from PySide6.QtNetwork import QLocalServer
+
+        self._name, self._remove = instance_socket(profile), QLocalServer.removeServer
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._accept)
@@ -74,7 +87,7 @@ class Instance(QObject):
 
     def listen(self) -> bool:
         """Call it with the cache's lock held: whatever socket is there belongs to nobody."""
-        QLocalServer.removeServer(self._name)
+        self._remove(self._name)
         if not self._server.listen(self._name):
             log.warning("a second start cannot be taken in: %s", self._server.errorString())
             return False

@@ -1,8 +1,8 @@
 """The language of the program: which one, and changing it while it runs.
 
-Owns the translators and the locale of Qt, and gives `words` its voice. Windows hear of a change by Qt's own
-LanguageChange, everything else by `changed`. The language of what the server writes is a preference of the person, the
-same on all of their computers and in e-mails, so it is not touched here.
+Owns the translators and the locale of Qt, and tells `words` and `region` which they are. Windows hear of a change by
+Qt's own LanguageChange, everything else by `changed`. The language of what the server writes is a preference of the
+person, the same on all of their computers and in e-mails, so it is not touched here.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from PySide6.QtCore import QCoreApplication, QEvent, QLibraryInfo, QLocale, QObject, QTranslator, Signal
 from PySide6.QtWidgets import QWidget
 
+from .. import region
 from ..paths import resource
-from ..words import speak
-
-ENGLISH, SPANISH = "en", "es"
+from ..system_language import language_of
+from ..words import ENGLISH, SPANISH, speak
 
 
 class Language(QObject):
@@ -37,12 +37,15 @@ class Language(QObject):
         if code == self.code:
             return
         self.code = code
-        english = code == ENGLISH
-        QLocale.setDefault(QLocale(QLocale.Language.English if english else QLocale.Language.Spanish))
-        speak(_translated)
+        here = locale_of(code, QLocale.system())
+        QLocale.setDefault(here)
+        region.use(region_of(here))
+        speak(code)
         old, self._translators = self._translators, []
-        # Spanish is what the program is written in. Qt's own words go with it: the menus of text fields, Yes and No.
-        self._load("crmtray_en" if english else "qtbase_es", _ours() if english else _qts())
+        # Spanish is what the program is written in: its catalogue has the plurals. Qt's own words are English.
+        self._load(f"crmtray_{code}", _ours())
+        if code != ENGLISH:  # the menus of text fields, Yes and No
+            self._load(f"qtbase_{code}", _qts())
         for translator in old:
             self._app.removeTranslator(translator)
         self.changed.emit()
@@ -54,15 +57,36 @@ class Language(QObject):
 
 
 def spoken_by_system() -> str:
-    """The first language of the person's that the program speaks; Spanish when it is none of them."""
-    for name in QLocale.system().uiLanguages():
-        if (code := name.replace("_", "-").partition("-")[0]) in (ENGLISH, SPANISH):
-            return code
-    return SPANISH
+    return language_of(QLocale.system().uiLanguages())
 
 
-def _translated(text: str) -> str:
-    return QCoreApplication.translate("", text)
+def locale_of(code: str, system: QLocale) -> QLocale:
+    """The person's own country when its language is the one in use; else what most countries have in common."""
+    languages = {ENGLISH: QLocale.Language.English, SPANISH: QLocale.Language.Spanish}
+    if system.language() == languages[code]:
+        return QLocale(system.language(), system.territory())
+    territories = {ENGLISH: QLocale.Country.UnitedKingdom, SPANISH: QLocale.Country.Spain}
+    return QLocale(languages[code], territories[code])
+
+
+def hour_format() -> str:
+    """For Qt's fields, what `region.hour` is for sentences."""
+    return "h:mm AP" if region.current().twelve_hours else "HH:mm"
+
+
+def moment_format() -> str:
+    return f"ddd {'MMM d' if region.current().month_first else 'd MMM'} yyyy · {hour_format()}"
+
+
+def region_of(locale: QLocale) -> region.Region:
+    short = QLocale.FormatType.ShortFormat
+    return region.Region(
+        decimal=locale.decimalPoint(),
+        group=locale.groupSeparator(),
+        two_digits=locale.language() == QLocale.Language.English and locale.timeFormat(short).startswith("HH"),
+        twelve_hours=locale.language() == QLocale.Language.English and "a" in locale.timeFormat(short).lower(),
+        month_first=locale.dateFormat(short).startswith("M"),
+    )
 
 
 def _ours() -> str:

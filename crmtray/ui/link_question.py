@@ -9,37 +9,51 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Qt, QUrl
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import QObject, QSize, Qt, QUrl
 from PySide6.QtWidgets import QCheckBox, QMessageBox
 
 from ..addresses import host_list
 from ..config import ConfigError
+from . import icons
 from .configuration import Configuration
+from .language import Retold
+from .sizes import Sized
+from .theme import px
 
 log = logging.getLogger(__name__)
 
 
 class _Question(QMessageBox):
     def __init__(self, url: QUrl, *, may_trust: bool) -> None:
-        super().__init__(QMessageBox.Icon.Question, "", "")
-        self.setWindowTitle(self.tr("Abrir una página — crmtray"))
+        super().__init__(QMessageBox.Icon.NoIcon, "", "")
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setText(self.tr("Este enlace lleva a {}, que no es el servidor del CRM.").format(host(url)))
         self.setInformativeText(_short(url))
-        self.open_button = self.addButton(self.tr("Abrir"), QMessageBox.ButtonRole.AcceptRole)
-        cancel = self.addButton(self.tr("Cancelar"), QMessageBox.ButtonRole.RejectRole)
+        self.open_button = self.addButton("", QMessageBox.ButtonRole.AcceptRole)
+        cancel = self.cancel_button = self.addButton("", QMessageBox.ButtonRole.RejectRole)
+        for button in (self.open_button, cancel):
+            button.setProperty("look", "soft")
+            button.style().polish(button)  # it was polished already when it was added
         self.setDefaultButton(cancel)
         self.setEscapeButton(cancel)
         # Kept here: the message box does not keep it alive.
-        self.trust = QCheckBox(self.tr("Es del CRM: no volver a preguntar por {}").format(host(url)), self)
-        colors = self.trust.palette()
-        # On a dark window its frame would be dark as well.
-        colors.setColor(QPalette.ColorRole.Base, colors.color(QPalette.ColorRole.Button))
-        self.trust.setPalette(colors)
+        self.trust = QCheckBox(self)
         self.trust.setVisible(may_trust)
         if may_trust:
             self.setCheckBox(self.trust)
+        Retold(self, lambda: self._tell_words(host(url)))
+        Sized(self, self._measure)
+
+    def _tell_words(self, name: str) -> None:
+        self.setWindowTitle(self.tr("Abrir una página — crmtray"))
+        self.setText(self.tr("Este enlace lleva a {}, que no es el servidor del CRM.").format(name))
+        self.open_button.setText(self.tr("Abrir"))
+        self.cancel_button.setText(self.tr("Cancelar"))
+        self.trust.setText(self.tr("Es del CRM: no volver a preguntar"))
+
+    def _measure(self) -> None:
+        self.setIconPixmap(icons.app_icon().pixmap(QSize(px(44), px(44)), self.devicePixelRatioF()))
+        # A message box looks how much room it needs when it is given its text.
+        self.setText(self.text())
 
 
 class LinkQuestion(QObject):
@@ -59,6 +73,8 @@ class LinkQuestion(QObject):
         box.open()
         box.raise_()
         box.activateWindow()
+        # Else the first that can have it would: the box to tick.
+        box.cancel_button.setFocus()
 
     def close(self) -> None:
         """As if the person had said no."""

@@ -16,7 +16,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBox
 from . import icons
 from .bars import plain_label
 from .language import Retold
+from .sizes import Fitting, Sized, most_room, spaced
 from .tasks import Spawn
+from .theme import px
 
 LOGIN_WIDTH = 380
 SIDE = 32
@@ -42,9 +44,10 @@ class LoginWindow(QWidget):
         self.accept = self._button("primary")
         self.refuse = self._button("soft")
         self._form, self._asking = QWidget(), QWidget()
-        for part in (self.reason, self._form, self._asking):
-            part.setFixedWidth(LOGIN_WIDTH - 2 * SIDE)
+        self._page, self._logo = QWidget(), QLabel()
+        self._page.setObjectName("login")
         self._build()
+        Sized(self, self._measure)
         self.enter.clicked.connect(self.submit)
         self.accept.clicked.connect(self._accept)
         self.refuse.clicked.connect(lambda: self.show_question(""))
@@ -82,13 +85,15 @@ class LoginWindow(QWidget):
         return button
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(SIDE, 28, SIDE, 28)
-        layout.setSpacing(6)
-        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
-        logo = QLabel()
-        logo.setPixmap(icons.app_icon().pixmap(QSize(56, 56), self.devicePixelRatioF()))
-        layout.addWidget(logo, 0, Qt.AlignmentFlag.AlignHCenter)
+        around = QVBoxLayout(self)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
+        layout = QVBoxLayout(self._page)
+        self._column = layout
+        self.area = Fitting(self._page)
+        around.addWidget(self.area)
+        self._logo.setPixmap(icons.app_icon().pixmap(QSize(56, 56), self.devicePixelRatioF()))
+        layout.addWidget(self._logo, 0, Qt.AlignmentFlag.AlignHCenter)
         title = plain_label("crmtray", "big")
         title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(title)
@@ -100,9 +105,16 @@ class LoginWindow(QWidget):
         self._build_form(QVBoxLayout(self._form))
         self._build_question(QVBoxLayout(self._asking))
 
+    def _measure(self) -> None:
+        # Height is what a screen has least of: what says nothing does not grow.
+        self._column.setContentsMargins(px(SIDE), 28, px(SIDE), 28)
+        self._column.setSpacing(px(6))
+        width = min(px(LOGIN_WIDTH), most_room().width()) - 2 * px(SIDE)
+        for part in (self.reason, self._form, self._asking):
+            part.setFixedWidth(width)
+
     def _build_form(self, layout: QVBoxLayout) -> None:
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        spaced(self._form, layout, 0, 0, 0, 0, space=4)
         self._labels: dict[QLineEdit, QLabel] = {}
         for edit, error in (
             (self.server, self.server_error),
@@ -119,8 +131,7 @@ class LoginWindow(QWidget):
         layout.addWidget(self.enter)
 
     def _build_question(self, layout: QVBoxLayout) -> None:
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(14)
+        spaced(self._asking, layout, 0, 0, 0, 0, space=14)
         layout.addWidget(self.question)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
@@ -197,6 +208,8 @@ class LoginWindow(QWidget):
     def _mark(self, edit: QLineEdit, error: QLabel, message: str) -> None:
         error.setText(message)
         error.show()
+        # A screen reader says it with the field that gets the focus.
+        edit.setAccessibleDescription(message)
         _set_wrong(edit, True)
         edit.setFocus()
 
@@ -205,6 +218,7 @@ class LoginWindow(QWidget):
             error.setText("")
             error.hide()
         for edit in (self.server, self.email, self.password):
+            edit.setAccessibleDescription("")
             _set_wrong(edit, False)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from ..cache import Cache
 from ..cache_views import EVERYTHING, Counts, Narrowing
 from ..protocol import Notification
+from ..region import hour
 from ..relative_time import clock_time, day_heading, relative
 from ..words import say
 from .details import spoken
@@ -114,12 +115,12 @@ class NotificationModel(QAbstractListModel):
             return say("Vuelve {}").format(clock_time(item.snoozed_until, now))
         if now - item.created_at < DAY:
             return relative(item.created_at, now)
-        local = item.created_at.astimezone()
-        return f"{local.hour}:{local.minute:02}"  # the heading over it says the day
+        return hour(item.created_at.astimezone())  # the heading over it says the day
 
     def _spoken(self, item: Notification) -> str:
-        age = self._age(item)
-        return spoken(item, clock_time(item.created_at, self._clock()) if age[0].isdigit() else age)
+        now = self._clock()
+        old = item.snoozed_until is None and now - item.created_at >= DAY
+        return spoken(item, clock_time(item.created_at, now) if old else self._age(item))
 
     def _heading(self, at: int) -> str:
         if at > 0 and self._rows[at - 1].day == self._rows[at].day:

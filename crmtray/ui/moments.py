@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
+from ..region import hour
 from ..words import say
 
 MORNING = time(9, 0)
@@ -21,8 +22,8 @@ def choices(now: datetime, zone: tzinfo | None = None) -> tuple[Moment, ...]:
     local = now.astimezone(zone)
     return (
         Moment(say("En 1 hora"), (local + timedelta(hours=1)).replace(second=0, microsecond=0)),
-        Moment(say("Mañana 9:00"), _morning(local, 1, zone)),
-        Moment(say("Lunes 9:00"), _morning(local, 7 - local.weekday(), zone)),
+        Moment(say("Mañana {}").format(hour(MORNING)), _morning(local, 1, zone)),
+        Moment(say("Lunes {}").format(hour(MORNING)), _morning(local, 7 - local.weekday(), zone)),
     )
 
 

@@ -7,17 +7,23 @@ nothing.
 from __future__ import annotations
 
 import html
+import sys
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QHideEvent, QKeyEvent, QMouseEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QToolTip, QWidget
 
 from ..protocol import Notification
 from .delegate import NotificationDelegate
+from .details import one_line
 from .language import Retold
 from .models import ITEM, NotificationModel
+from .row_buttons import RowButtons, Spoken
 from .row_layout import Spot
 from .theme import Theme
+
+KEY_IS_NOT_THE_MENUS = sys.platform != "win32"
+"""Shift+F10: only on Windows Qt makes of it what the menu key is."""
 
 
 class NotificationList(QListView):
@@ -58,6 +64,25 @@ class NotificationList(QListView):
         model.dataChanged.connect(self._check_focus)
         # A button that appears or goes changes the height of its row.
         model.dataChanged.connect(self.scheduleDelayedItemsLayout)
+        self.row_buttons = RowButtons(self, self._spoken_buttons, self._press_spoken)
+        self.selectionModel().currentChanged.connect(self.row_buttons.touch)
+        self.verticalScrollBar().valueChanged.connect(self.row_buttons.touch)
+        model.dataChanged.connect(self.row_buttons.touch)
+        model.shown.connect(self.row_buttons.touch)
+
+    def _spoken_buttons(self) -> Spoken | None:
+        index = self.currentIndex()
+        if not index.isValid():
+            return None
+        spots = self.spots(index)
+        places = [self.spot_rect(index, number) for number in range(len(spots))]
+        labels = [spot.label for spot in spots]
+        return Spoken(index.row(), one_line(index.data(ITEM).title), labels, places, self.focused_spot)
+
+    def _press_spoken(self, number: int) -> None:
+        index = self.currentIndex()
+        if index.isValid() and number < len(self.spots(index)):
+            self._press(index, number)
 
     def _tell_words(self) -> None:
         """The words of the rows are of another length too."""
@@ -73,6 +98,11 @@ class NotificationList(QListView):
         bar = self.verticalScrollBar()
         bar.setProperty("idle", "false" if most else "true")
         bar.style().polish(bar)
+
+    def in_view(self, id: str) -> bool:
+        """Whether one sees it now."""
+        index = self._notifications.find(id)
+        return self.isVisible() and index.isValid() and self.viewport().rect().intersects(self.visualRect(index))
 
     # --- where the buttons are ----------------------------------------------------------------------------------
 
@@ -185,6 +215,8 @@ class NotificationList(QListView):
             self._move_spot(1)
         elif key == Qt.Key.Key_Left:
             self._move_spot(-1)
+        elif key == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier and KEY_IS_NOT_THE_MENUS:
+            self._open_menu()
         elif key == Qt.Key.Key_Delete and self.currentIndex().isValid():
             self.wants_removed.emit(self.currentIndex().data(ITEM).id)
         elif event.text().isalnum() and not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier:
@@ -198,6 +230,12 @@ class NotificationList(QListView):
             return True
         self._focus(None)
         return super().focusNextPrevChild(next)
+
+    def _open_menu(self) -> None:
+        index = self.currentIndex()
+        if index.isValid():
+            at = self.visualRect(index).center()
+            self.wants_menu.emit(index.data(ITEM).id, self.viewport().mapToGlobal(at))
 
     def _press_focused(self, *, space: bool) -> None:
         index, number = self.currentIndex(), self.focused_spot
@@ -227,6 +265,7 @@ class NotificationList(QListView):
 
     def _focus(self, name: tuple[str, int] | None) -> None:
         self._delegate.state.focused = name
+        self.row_buttons.touch()
         self.viewport().update()
 
     def _check_focus(self) -> None:
@@ -236,7 +275,16 @@ class NotificationList(QListView):
             count = len(self.spots(index))
             self._focus((focused[0], count - 1) if count else None)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.row_buttons.touch()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.row_buttons.touch()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self.row_buttons.touch()
         self.scheduleDelayedItemsLayout()
         super().resizeEvent(event)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol import WireError, parse_time
+from ..region import hour
 from ..relative_time import day_month, weekday
 from ..words import say
 from .details import one_line
@@ -63,5 +64,4 @@ def _when(value: Any) -> str:
         local: datetime = parse_time(value).astimezone()
     except WireError:
         return ""
-    at = f"{local.hour}:{local.minute:02}"
-    return say("{} {} a las {}").format(weekday(local), day_month(local), at)
+    return say("{} {} a las {}").format(weekday(local), day_month(local), hour(local))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
 
 SHARE_OF_SCREEN = 0.8
 MARGIN = 8
@@ -34,3 +35,11 @@ def beside(cursor: QPoint, size: QSize, available: QRect) -> QPoint:
     low = cursor.y() > available.center().y()
     top = inner.bottom() - size.height() + 1 if low else inner.top()
     return QPoint(left, top)
+
+
+def widen(window: QWidget, width: int) -> None:
+    """To another width, to the left where there is no more room at the right."""
+    window.setFixedWidth(width)
+    over = window.frameGeometry().right() - window.screen().availableGeometry().right() + MARGIN
+    if over > 0:
+        window.move(window.x() - over, window.y())

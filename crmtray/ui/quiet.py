@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ..cache import Cache
+from ..region import hour
 from ..relative_time import day_month
+
+if TYPE_CHECKING:
+    # The tray's menu needs this module before the icon is there: the cache's libraries come after it.
+    from ..cache import Cache
 
 Span = Literal["half_hour", "hour", "tomorrow", "off"]
 MORNING = time(8, 0)
@@ -42,7 +46,7 @@ class Quiet(QObject):
         self.until = _kept(cache, setting)
         self._system = False
         self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self.look)
 
     @property
     def active(self) -> bool:
@@ -54,7 +58,7 @@ class Quiet(QObject):
         if self.until is None:
             return self.tr("No molestar (del sistema)") if self._system else ""
         until, today = self.until.astimezone(), self._clock().astimezone().date()
-        at = f"{until:%H:%M}"
+        at = hour(until)
         if until.date() == today:
             return self.tr("No molestar hasta las {}").format(at)
         if until.date() == today + timedelta(days=1):
@@ -64,11 +68,11 @@ class Quiet(QObject):
     @property
     def short(self) -> str:
         """The time alone; empty when it is off, or the desktop's own."""
-        return "" if self.until is None else f"{self.until.astimezone():%H:%M}"
+        return "" if self.until is None else hour(self.until.astimezone())
 
     def start(self) -> None:
         """From now on its end is noticed; also one that passed while the program did not run."""
-        self._look()
+        self.look()
         self.changed.emit()
 
     def choose(self, span: Span) -> None:
@@ -91,6 +95,13 @@ class Quiet(QObject):
         was_active, self._system = self.active, active
         self._tell(was_active)
 
+    def look(self) -> None:
+        """Whether its end is there: by the timer, and when the machine wakes up."""
+        if self.until is not None and self.until <= self._clock():
+            self.set_until(None)
+        else:
+            self._wait()
+
     def stop(self) -> None:
         """The program ends; what was chosen stays."""
         self._timer.stop()
@@ -102,12 +113,6 @@ class Quiet(QObject):
         self.changed.emit()
 
     # --- inside -------------------------------------------------------------------------------------------------
-
-    def _look(self) -> None:
-        if self.until is not None and self.until <= self._clock():
-            self.set_until(None)
-        else:
-            self._wait()
 
     def _wait(self) -> None:
         self._timer.stop()

@@ -6,7 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from ..region import hour
 from .language import Retold
+from .quiet import MORNING
 
 
 class QuietMenu(QMenu):
@@ -15,6 +17,7 @@ class QuietMenu(QMenu):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._words = ""
         self._state = self.addAction("")
         self._state.setEnabled(False)
         self._state.setVisible(False)
@@ -27,14 +30,16 @@ class QuietMenu(QMenu):
         Retold(self, self._tell_words)
 
     def _tell_words(self) -> None:
-        self.setTitle(self.tr("No molestar"))
-        self._half_hour.setText(self.tr("30 minutos"))
-        self._hour.setText(self.tr("1 hora"))
-        self._tomorrow.setText(self.tr("Hasta mañana a las 8:00"))
+        self.setTitle(self._words or self.tr("No molestar"))
+        self._half_hour.setText(self.tr("%n minutos", "", 30))
+        self._hour.setText(self.tr("%n horas", "", 1))
+        self._tomorrow.setText(self.tr("Hasta mañana a las {}").format(hour(MORNING)))
         self._off.setText(self.tr("Desactivar"))
 
     def set_quiet(self, words: str, ours: bool) -> None:
         """`ours` False: the desktop's own, which is turned off there."""
+        self._words = words
+        self.setTitle(words or self.tr("No molestar"))
         self._state.setText(words)
         self._state.setVisible(bool(words))
         self._off.setEnabled(ours)

@@ -49,11 +49,17 @@ class Lengths:
     button: int
     button_pad: int
     mark: int
+    mark_gap: int
+    circle_gap: int
+    pill_pad: int
+    pill_gap: int
+    above_buttons: int
+    between_buttons: int
 
     @classmethod
     def current(cls) -> Lengths:
         button = max(px(28), QFontMetrics(font(pixels=12, bold=True)).height() + px(10))
-        return cls(px(8), px(4), px(12), px(36), button, px(10), px(13))
+        return cls(px(8), px(4), px(12), px(36), button, px(10), px(13), px(5), px(10), px(26), px(9), px(9), px(6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def lay_out(
     top = gap + (QFontMetrics(fonts.heading).lineSpacing() + px(12) if heading else 0)
     day = QRect(side + px(4), px(6), width - 2 * side, top - px(8)) if heading else None
     card_width = width - 2 * side
-    left, right = side + pad + lengths.circle + px(10), side + card_width - pad
+    left, right = side + pad + lengths.circle + lengths.circle_gap, side + card_width - pad
     room, y = right - left, top + pad
     circle = QRect(side + pad, y, lengths.circle, lengths.circle)
     pill, mark, age = _top_line(item, left, y, room, fonts, lengths)
@@ -119,11 +125,11 @@ def _top_line(
     word = say(PRIORITY_WORDS.get(item.priority, ""))
     x, pill, mark = left, None, None
     if word:
-        pill = QRect(x, y, QFontMetrics(fonts.small_bold).horizontalAdvance(word) + px(26), height)
-        x = pill.right() + px(9)
+        pill = QRect(x, y, QFontMetrics(fonts.small_bold).horizontalAdvance(word) + lengths.pill_pad, height)
+        x = pill.right() + lengths.pill_gap
     if item.silent:
         mark = QRect(x, y + (height - lengths.mark) // 2, lengths.mark, lengths.mark)
-        x = mark.right() + px(5)
+        x = mark.right() + lengths.mark_gap
     return pill, mark, QRect(x, y, left + room - lengths.button - x, height)
 
 
@@ -132,15 +138,15 @@ def _buttons(
 ) -> tuple[tuple[Spot, ...], int]:
     """They flow onto a second line when they must."""
     metrics, tall = QFontMetrics(fonts.button), lengths.button
-    x, top = left, y + px(9)
+    x, top = left, y + lengths.above_buttons
     spots: list[Spot] = []
     for index, action in enumerate(item.actions):
         label = one_line(action.label)
         width = min(metrics.horizontalAdvance(label) + 2 * lengths.button_pad, room)
         if x > left and x + width > left + room:
-            x, top = left, top + tall + px(6)
+            x, top = left, top + tall + lengths.between_buttons
         spots.append(Spot("action", index, QRect(x, top, width, tall), label))
-        x += width + px(6)
+        x += width + lengths.between_buttons
     return tuple(spots), top + tall if spots else y
 
 
@@ -173,7 +179,7 @@ def _breaks(text: str, used: QFont, width: int, most: int) -> Sequence[tuple[int
 
 def _in_python(text: str, places: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
     """Qt counts UTF-16 units: an emoji is two. Python counts characters."""
-    if text.isascii() or all(ord(c) < 0x10000 for c in text):
+    if max(text) < "\U00010000":
         return places
     at = [0]
     for number, character in enumerate(text):

@@ -16,6 +16,7 @@ from ..preferences import KINDS, Preferences
 from ..protocol import PRIORITIES
 from .settings_fields import DaysField, HoursField, ZoneBox
 from .settings_rows import Card, NoWheel, Row
+from .sizes import spaced
 from .theme import Theme
 
 FIRST_HOURS = ("22:00", "08:00")
@@ -105,8 +106,7 @@ class AlertsPage(QWidget):
         when.add(rows["quiet_hours"], self.hours, rows["work_days"])
         where.add(rows["timezone"], rows["locale"])
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 12, 16, 16)
-        layout.setSpacing(12)
+        spaced(self, layout, 16, 12, 16, 16, space=12)
         for card in (what, how, when, where):
             layout.addWidget(card)
         layout.addStretch(1)

@@ -20,6 +20,7 @@ from .configuration import Configuration
 from .settings_fields import ShortcutField
 from .settings_rows import Card, Facts, NoWheel, Row
 from .shortcut import Shortcut
+from .sizes import spaced
 from .theme import Theme
 
 
@@ -67,7 +68,9 @@ class ComputerPage(QWidget):
         self.logs = QPushButton(self.tr("Abrir la carpeta"))
         for button in (self.quiet, self.no_shortcut, self.logs):
             button.setProperty("look", "soft")
+            button.setAutoDefault(True)  # Enter presses it, too
             button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.quiet.setProperty("menu", "true")
         self.no_shortcut.setAccessibleName(self.tr("Quitar el atajo"))
         self._no_wheel = NoWheel(self)
         self._no_wheel.watch(self.minutes, self.language)
@@ -77,7 +80,7 @@ class ComputerPage(QWidget):
             return Row(self._theme, name, control, hint)
 
         self.rows = {
-            "autostart": row(self.tr("Abrir al entrar en el equipo"), self.autostart),
+            "autostart": row(self.tr("Abrir al entrar en este equipo"), self.autostart),
             "sounds": row(self.tr("Sonido con cada aviso"), self.sounds),
             "quiet": row(self.tr("No molestar"), self.quiet),
             "repeat_urgent": row(
@@ -109,8 +112,7 @@ class ComputerPage(QWidget):
         self.rows["shortcut"].add_beside(self.no_shortcut)
         account.add(self.facts, self.log_row)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 12, 16, 16)
-        layout.setSpacing(12)
+        spaced(self, layout, 16, 12, 16, 16, space=12)
         for card in (start, alerts, app, account):
             layout.addWidget(card)
         layout.addStretch(1)
@@ -130,7 +132,7 @@ class ComputerPage(QWidget):
         for name in self._configuration.value.locked & self.rows.keys():
             self.rows[name].lock()
         if self._autostart is None:
-            self.rows["autostart"].lock(self.tr("Esto es una demostración: no queda nada en el equipo."))
+            self.rows["autostart"].lock(self.tr("Esto es una demostración: no queda nada en este equipo."))
 
         if not self._keys.available:
             self.shortcut.setEnabled(False)

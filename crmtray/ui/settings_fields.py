@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QPu
 from ..config import MODIFIERS
 from ..preferences import DAYS
 from .bars import plain_label
-
-_NO_PLACES = ("Etc/", "SystemV/", "US/", "posix", "UTC")
-"""Of the zones' names: old ones and bare offsets. Everything else is called by a place."""
+from .language import hour_format
+from .sizes import spaced
+from .zones import places
 
 _HELD = dict(
     zip(
@@ -74,7 +74,7 @@ class ZoneBox(QComboBox):
     def _fill(self) -> None:
         self.addItem(self.tr("La de la empresa"), None)
         now = QDateTime.currentDateTimeUtc()
-        for name in _places():
+        for name in places([bytes(name.data()).decode() for name in QTimeZone.availableTimeZoneIds()]):
             self.addItem(_titled(name, now), name)
 
     def _tell(self, index: int) -> None:
@@ -84,7 +84,7 @@ class ZoneBox(QComboBox):
     def show_zone(self, name: str | None) -> None:
         self._filling = True
         index = 0 if name is None else self.findData(name)
-        if index < 0:  # one that this machine has never heard of
+        if index < 0:  # an old name, or one that this machine has never heard of
             self.addItem(_titled(name or "", QDateTime.currentDateTimeUtc()), name)
             index = self.count() - 1
         self.setCurrentIndex(index)
@@ -116,11 +116,6 @@ class ZoneBox(QComboBox):
             super().keyPressEvent(event)
 
 
-def _places() -> list[str]:
-    names = [bytes(name.data()).decode() for name in QTimeZone.availableTimeZoneIds()]
-    return [*(name for name in names if "/" in name and not name.startswith(_NO_PLACES)), "UTC"]
-
-
 def _titled(name: str, now: QDateTime) -> str:
     zone = QTimeZone(name.encode())
     if not zone.isValid() or name == "UTC":
@@ -140,10 +135,9 @@ class HoursField(QWidget):
         super().__init__()
         self.start, self.end = QTimeEdit(), QTimeEdit()
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
+        spaced(self, layout, 0, 0, 0, 0, space=8)
         for name, edit in ((self.tr("De"), self.start), (self.tr("a"), self.end)):
-            edit.setDisplayFormat("HH:mm")
+            edit.setDisplayFormat(hour_format())
             edit.setKeyboardTracking(False)
             edit.setAlignment(Qt.AlignmentFlag.AlignCenter)
             edit.timeChanged.connect(lambda _: self.chosen.emit())
@@ -179,8 +173,7 @@ class DaysField(QWidget):
     def __init__(self) -> None:
         super().__init__()
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        spaced(self, layout, 0, 0, 0, 0, space=6)
         self.buttons: dict[str, QPushButton] = {}
         self._filling = False
         for day, (short, name) in zip(DAYS, self._names(), strict=True):

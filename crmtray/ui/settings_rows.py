@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabe
 
 from . import icons
 from .bars import plain_label
+from .sizes import Sized, spaced
 from .theme import Theme, px
 
 ICON = 16
@@ -25,8 +26,7 @@ class Card(QFrame):
         self.setProperty("look", "card")
         self.setAccessibleName(title)
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(16, 12, 16, 14)
-        self._layout.setSpacing(12)
+        spaced(self, self._layout, 16, 12, 16, 14, space=12)
         self._layout.addWidget(plain_label(title, "strong", wrap=True))
 
     def add(self, *rows: QWidget) -> None:
@@ -59,8 +59,7 @@ class Row(QWidget):
 
     def _lay_out(self, wide: bool) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
+        spaced(self, layout, 0, 0, 0, 0, space=3)
         first = self._first = QHBoxLayout()
         first.setSpacing(10)
         checked = isinstance(self.control, QCheckBox)
@@ -140,8 +139,8 @@ class Facts(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._layout = QGridLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setHorizontalSpacing(16)
+        spaced(self, self._layout, 0, 0, 0, 0, space=6)
+        Sized(self, lambda: self._layout.setHorizontalSpacing(px(16)))
         self._layout.setColumnStretch(1, 1)
         self.values: dict[str, QLabel] = {}
 

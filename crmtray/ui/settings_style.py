@@ -9,7 +9,6 @@ from .theme import Colours, scale, scaled
 def style_sheet(c: Colours) -> str:
     # A style sheet takes pictures from files only, and a file has one colour.
     arrow = resource("icons/chevron-down.svg").as_posix()
-    mark = resource(f"icons/checked-{'white' if c.on_accent == '#FFFFFF' else 'navy'}.svg").as_posix()
     fields = ("QComboBox", "QTimeEdit", "QSpinBox")
 
     def each(suffix: str) -> str:
@@ -20,11 +19,6 @@ def style_sheet(c: Colours) -> str:
     QFrame[look="card"] {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 10px; }}
     QFrame[look="card"] QLabel, QFrame[look="card"] QWidget#plain {{ background: transparent; border: none; }}
     QFrame[look="card"] QLabel:disabled {{ color: {c.muted}; }}
-    QPushButton[look="page"] {{ background: transparent; color: {c.muted}; border: 2px solid transparent;
-                                border-radius: 8px; padding: 5px 14px; font-weight: 600; }}
-    QPushButton[look="page"]:checked {{ background: {c.button}; color: {c.text}; }}
-    QPushButton[look="page"]:hover {{ color: {c.text}; }}
-    QPushButton[look="page"]:focus {{ border-color: {c.accent}; }}
     QPushButton[look="day"] {{ background: {c.button}; color: {c.text}; border: 2px solid {c.button};
                                border-radius: 8px; padding: 5px 2px; min-width: 2em; }}
     QPushButton[look="day"]:hover {{ background: {c.button_hover}; }}
@@ -33,20 +27,11 @@ def style_sheet(c: Colours) -> str:
     QPushButton[look="day"]:focus {{ border-color: {c.text}; }}
     QPushButton[look="day"]:disabled {{ color: {c.muted}; background: {c.window}; border-color: {c.border}; }}
     QPushButton[look="day"]:checked:disabled {{ color: {c.muted}; background: {c.button}; border-color: {c.muted}; }}
-    QCheckBox {{ color: {c.text}; spacing: 10px; border: 2px solid transparent; border-radius: 6px;
-                 padding-right: 6px; }}
-    QCheckBox:focus {{ border-color: {c.accent}; }}
-    QCheckBox:disabled {{ color: {c.muted}; }}
-    QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.muted}; border-radius: 4px;
-                            background: {c.card}; margin-left: 1px; }}
-    QCheckBox::indicator:hover {{ border-color: {c.accent}; }}
-    QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; image: url({mark}); }}
-    QCheckBox::indicator:disabled {{ background: {c.window}; border-color: {c.button_hover}; }}
-    QCheckBox::indicator:checked:disabled {{ background: {c.muted}; border-color: {c.muted}; }}
-    {each("")} {{ background: {c.card}; color: {c.text}; border: 1px solid {c.border}; border-radius: 8px;
+    {each("")} {{ background: {c.card}; color: {c.text}; border: 1px solid {c.edge}; border-radius: 8px;
                   padding: 6px 8px; selection-background-color: {c.accent}; selection-color: {c.on_accent}; }}
     {each(":focus")} {{ border: 2px solid {c.accent}; padding: 5px 7px; }}
-    {each('[wrong="true"]')} {{ border: 2px solid {c.danger}; padding: 5px 7px; }}
+    {each('[wrong="true"]')} {{ border: 1px solid {c.danger}; }}
+    {each('[wrong="true"]:focus')} {{ border: 3px solid {c.danger}; padding: 4px 6px; }}
     {each(":disabled")}, QLineEdit:disabled {{ background: {c.window}; color: {c.muted}; }}
     QComboBox::drop-down {{ border: none; width: 26px; }}
     QComboBox::down-arrow {{ image: url({arrow}); width: 14px; height: 14px; }}

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QKeyEvent
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -33,10 +31,11 @@ from .settings_alerts import AlertsPage
 from .settings_computer import ComputerPage
 from .settings_style import list_style_sheet, style_sheet
 from .shortcut import Shortcut
+from .sizes import Scrolling, Sized, most_room, spaced
+from .tabs import Tabs
 from .theme import Theme, px
 
 WIDTH, HEIGHT = 500, 640
-SHARE_OF_SCREEN = 0.9
 SAVED_MS = 4000
 ICON = 16
 
@@ -64,12 +63,16 @@ class SettingsWindow(QWidget):
         self._theme, self._keeper = theme, keeper
         self.alerts = AlertsPage(theme)
         self.computer = ComputerPage(theme, configuration, autostart, shortcut, quiet_menu, log_folder, open_url)
-        self.alerts_tab, self.computer_tab = self._tab(self.tr("Avisos")), self._tab(self.tr("Este equipo"))
+        self._tabs = Tabs("page")
+        self._tabs.setAccessibleName(self.tr("Páginas"))
+        self.alerts_tab, self.computer_tab = self._tabs.add(self.tr("Avisos")), self._tabs.add(self.tr("Este equipo"))
         self.line, self.sentence = QFrame(), plain_label(wrap=True)
         self.again = QPushButton(self.tr("Reintentar"))
         self.nothing = plain_label(look="muted", wrap=True)
         self.saved_mark, self.saved_text = QLabel(), plain_label(look="small")
         self.close_button = QPushButton(self.tr("Cerrar"))
+        for button in (self.again, self.close_button):
+            button.setAutoDefault(True)  # Enter presses it, too
         self._pages, self._alerts_area = QStackedWidget(), QStackedWidget()
         self._saved_over = QTimer(self, singleShot=True, interval=SAVED_MS)
         self._build()
@@ -79,20 +82,13 @@ class SettingsWindow(QWidget):
 
     # --- building -----------------------------------------------------------------------------------------------
 
-    def _tab(self, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setProperty("look", "page")
-        button.setCheckable(True)
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        return button
-
     def _build(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         self._build_alerts()
         self._pages.addWidget(self._alerts_area)
-        self._pages.addWidget(_scrolling(self.computer))
+        self._pages.addWidget(Scrolling(self.computer))
         layout.addWidget(self._header())
         layout.addWidget(self._pages, 1)
         layout.addWidget(self._footer())
@@ -101,20 +97,15 @@ class SettingsWindow(QWidget):
         header = QFrame()
         header.setObjectName("header")
         line = QHBoxLayout(header)
-        line.setContentsMargins(14, 10, 14, 10)
-        line.setSpacing(4)
-        self._tabs = QButtonGroup(self)
-        for tab in (self.alerts_tab, self.computer_tab):
-            self._tabs.addButton(tab)
-            line.addWidget(tab)
+        spaced(header, line, 14, 10, 14, 10, space=4)
+        line.addWidget(self._tabs)
         line.addStretch(1)
-        self.alerts_tab.setChecked(True)
         return header
 
     def _build_alerts(self) -> None:
         self.line.setProperty("look", "line")
         around = QHBoxLayout(self.line)
-        around.setContentsMargins(16, 8, 12, 8)
+        spaced(self.line, around, 16, 8, 12, 8, space=6)
         around.addWidget(self.sentence, 1)
         around.addWidget(self.again)
         self.again.setProperty("look", "flat")
@@ -123,7 +114,7 @@ class SettingsWindow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.line)
-        layout.addWidget(_scrolling(self.alerts), 1)
+        layout.addWidget(Scrolling(self.alerts), 1)
         self._alerts_area.addWidget(known)
         self._alerts_area.addWidget(self._empty())
 
@@ -131,13 +122,13 @@ class SettingsWindow(QWidget):
         """For as long as nothing is known."""
         page = QWidget()
         layout = QVBoxLayout(page)
-        layout.setContentsMargins(40, 40, 40, 40)
-        layout.setSpacing(14)
+        spaced(page, layout, 40, 40, 40, 40, space=14)
         self.picture = QLabel()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.first_again = QPushButton(self.tr("Reintentar"))
         self.first_again.setProperty("look", "soft")
+        self.first_again.setAutoDefault(True)
         layout.addStretch(1)
         layout.addWidget(self.picture)
         layout.addWidget(self.nothing)
@@ -149,7 +140,7 @@ class SettingsWindow(QWidget):
         footer = QFrame()
         footer.setObjectName("footer")
         line = QHBoxLayout(footer)
-        line.setContentsMargins(16, 10, 14, 10)
+        spaced(footer, line, 16, 10, 14, 10, space=6)
         self.close_button.setProperty("look", "soft")
         self._say(self.tr("Los cambios se guardan al momento."))
         line.addWidget(self.saved_mark)
@@ -159,7 +150,7 @@ class SettingsWindow(QWidget):
 
     def _connect(self) -> None:
         keeper = self._keeper
-        self._tabs.buttonToggled.connect(lambda _tab, _on: self._show_tab())
+        self._tabs.chosen.connect(self._show_tab)
         self.close_button.clicked.connect(self.close)
         for button in (self.again, self.first_again):
             button.clicked.connect(keeper.load)
@@ -172,6 +163,7 @@ class SettingsWindow(QWidget):
         self.computer.saved.connect(self._saved)
         self._saved_over.timeout.connect(lambda: self._say(self.tr("Los cambios se guardan al momento.")))
         self._theme.changed.connect(self._draw)
+        Sized(self, self._fit)
 
     def _draw(self) -> None:
         colours, ratio = self._theme.colours, self.devicePixelRatioF()
@@ -199,8 +191,7 @@ class SettingsWindow(QWidget):
 
     def _fit(self) -> None:
         """As large as the text needs, and no larger than the screen has room for."""
-        available = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
-        room = QSize(round(available.width() * SHARE_OF_SCREEN), round(available.height() * SHARE_OF_SCREEN))
+        room = most_room()
         self.setFixedWidth(min(px(WIDTH), room.width()))
         self.resize(self.width(), min(px(HEIGHT), room.height()))
 
@@ -285,13 +276,3 @@ class SettingsWindow(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         self._keeper.flush()
         super().hideEvent(event)
-
-
-def _scrolling(page: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidget(page)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return area

@@ -10,12 +10,12 @@ import os
 import re
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication, QPalette
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication, QPalette, QWindow
 from PySide6.QtWidgets import QApplication
 
-from ..paths import resource
 from ..protocol import FOLLOW_UP, HOT_LEAD, PERFORMANCE, UNANSWERED
+from .style_sheet import style_sheet
 
 WIDTH = 384
 """Of the center, in logical pixels, with text as large as designed."""
@@ -26,13 +26,14 @@ SCHEME_VARIABLE = "CRMTRAY_COLOR_SCHEME"
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Names say what it is for, never what it looks like."""
+    """Names say what it is for, never what it looks like. `border` is an ornament; `edge` shows where a field is."""
 
     window: str
     card: str
     card_unread: str
     card_hover: str
     border: str
+    edge: str
     text: str
     muted: str
     accent: str
@@ -74,6 +75,7 @@ LIGHT = Colours(
     card_unread="#EDF2FF",
     card_hover="#F8FAFF",
     border="#DEE4EF",
+    edge="#7F889C",
     text="#141C2E",
     muted="#525D75",
     accent="#2B52D6",
@@ -101,6 +103,7 @@ DARK = Colours(
     card_unread="#1E2A44",
     card_hover="#202838",
     border="#2A3346",
+    edge="#6F7A94",
     text="#E9EDF6",
     muted="#A5B0C6",
     accent="#8DAEFF",
@@ -124,6 +127,17 @@ DARK = Colours(
 )
 
 
+class _Listener(QWindow):
+    """Never shown. Qt tells windows, and nobody else, that the system looks otherwise."""
+
+    heard = Signal()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ThemeChange:
+            self.heard.emit()
+        return super().event(event)
+
+
 class Theme(QObject):
     """The colours in use; follows the system unless CRMTRAY_COLOR_SCHEME says `light` or `dark`."""
 
@@ -137,6 +151,12 @@ class Theme(QObject):
         self.colours = self._wanted()
         self._apply()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self.follow)
+        # Not at once: the fonts are the old ones until everybody was told.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self.follow)
+        self._listener = _Listener()
+        self._listener.heard.connect(self._soon.start)
+        QGuiApplication.primaryScreen().logicalDotsPerInchChanged.connect(self._soon.start)
 
     def _wanted(self) -> Colours:
         forced = os.environ.get(SCHEME_VARIABLE, "").lower()
@@ -244,106 +264,5 @@ def palette(colours: Colours) -> QPalette:
     ):
         made.setColor(role, QColor(colour))
     for role in (roles.WindowText, roles.Text, roles.ButtonText):
-        made.setColor(QPalette.ColorGroup.Disabled, role, mix(colours.muted, colours.window, 0.6))
+        made.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours.muted))
     return made
-
-
-def style_sheet(c: Colours) -> str:
-    """Selected by object name or by the dynamic property `look`; everything else is plain Fusion."""
-    # A style sheet takes pictures from files only, and a file has one colour: this one is readable on both.
-    arrow = resource("icons/calendar.svg").as_posix()
-    return f"""
-    QWidget#center, QWidget#login, QWidget#form {{ background: {c.window}; }}
-    QFrame#frame {{ background: {c.window}; border: 1px solid {c.border}; border-radius: 0px; }}
-    QFrame#header, QFrame#footer {{ background: {c.card}; border: none; }}
-    QFrame#header {{ border-bottom: 1px solid {c.border}; }}
-    QFrame#footer {{ border-top: 1px solid {c.border}; }}
-    QLabel#heading {{ font-size: 17px; font-weight: 600; color: {c.text}; }}
-    QLabel[look="big"] {{ font-size: 20px; font-weight: 600; color: {c.text}; }}
-    QLabel[look="strong"] {{ font-weight: 600; color: {c.text}; }}
-    QLabel[look="muted"] {{ color: {c.muted}; }}
-    QLabel[look="small"] {{ color: {c.muted}; font-size: 12px; }}
-    QLabel[look="error"] {{ color: {c.danger}; font-size: 12px; }}
-    QLabel[look="kind"] {{ color: {c.muted}; font-size: 12px; font-weight: 600; }}
-    QLabel[look="label"] {{ color: {c.muted}; font-size: 12px; }}
-    QLabel[look="title"] {{ font-size: 17px; font-weight: 600; color: {c.text}; }}
-    QLabel[look="urgent"] {{ background: {c.danger}; color: {c.on_danger}; border-radius: 6px; padding: 1px 8px;
-                             font-size: 11px; font-weight: 600; }}
-    QLabel[look="high"] {{ color: {c.warning}; border: 1px solid {c.warning}; border-radius: 6px; padding: 0px 7px;
-                           font-size: 11px; font-weight: 600; }}
-    QLabel#count {{ background: {c.danger}; color: {c.on_danger}; border-radius: 7px; padding: 1px 7px;
-                    font-size: 11px; font-weight: 600; }}
-    QFrame[look="line"] {{ background: {c.card_unread}; border: none; border-bottom: 1px solid {c.border}; }}
-    QFrame[look="line"] QLabel {{ color: {c.text}; font-size: 12px; }}
-    QFrame[look="bar"] {{ background: {c.bar}; border-radius: 8px; }}
-    QFrame[look="bar"] QLabel {{ color: {c.on_bar}; }}
-    QFrame[look="bar"] QPushButton {{ color: {c.bar_link}; background: transparent; border: 1px solid transparent;
-                                      border-radius: 6px; padding: 4px 8px; font-weight: 600; }}
-    QFrame[look="bar"] QPushButton:focus, QFrame[look="bar"] QPushButton:hover {{ border-color: {c.bar_link}; }}
-    QPushButton[look="primary"] {{ background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent};
-                                   border-radius: 8px; padding: 7px 16px; font-weight: 600; }}
-    QPushButton[look="primary"]:hover {{ background: {c.accent_hover}; border-color: {c.accent_hover}; }}
-    QPushButton[look="primary"]:focus {{ border-color: {c.text}; }}
-    QPushButton[look="primary"]:disabled {{ background: {c.button}; border-color: {c.button}; color: {c.muted}; }}
-    QPushButton[look="soft"] {{ background: {c.button}; color: {c.text}; border: 2px solid {c.button};
-                                border-radius: 8px; padding: 6px 12px; }}
-    QPushButton[look="soft"]:hover {{ background: {c.button_hover}; border-color: {c.button_hover}; }}
-    QPushButton[look="soft"]:focus, QPushButton[look="soft"]:checked {{ border-color: {c.accent}; }}
-    QPushButton[look^="toast"] {{ background: {c.button}; color: {c.text}; border: none; border-radius: 7px;
-                                  padding: 5px 10px; font-size: 12px; font-weight: 600; }}
-    QPushButton[look^="toast"]:hover {{ background: {c.button_hover}; }}
-    QPushButton[look="toast-primary"] {{ background: {c.accent}; color: {c.on_accent}; }}
-    QPushButton[look="toast-primary"]:hover {{ background: {c.accent_hover}; }}
-    QPushButton[look="flat"] {{ background: transparent; color: {c.accent}; border: 2px solid transparent;
-                                border-radius: 8px; padding: 5px 8px; font-weight: 600; }}
-    QPushButton[look="flat"]:hover {{ background: {c.button}; }}
-    QPushButton[look="flat"]:focus {{ border-color: {c.accent}; }}
-    QPushButton[look="flat"]:disabled {{ color: {c.muted}; }}
-    QPushButton[look="tab"] {{ background: transparent; color: {c.muted}; border: 2px solid transparent;
-                               border-radius: 8px; padding: 3px 10px; font-size: 12px; }}
-    QPushButton[look="tab"]:checked {{ background: {c.button}; color: {c.text}; }}
-    QPushButton[look="tab"]:hover {{ color: {c.text}; }}
-    QPushButton[look="tab"]:focus {{ border-color: {c.accent}; }}
-    QPushButton[look="chip"], QToolButton[look="chip"] {{ background: {c.card}; color: {c.text};
-        border: 1px solid {c.border}; border-radius: 10px; padding: 3px 9px 3px 7px; font-size: 12px; }}
-    QPushButton[look="chip"]:hover, QToolButton[look="chip"]:hover {{ background: {c.button}; }}
-    QPushButton[look="chip"]:checked, QToolButton[look="chip"][chosen="true"] {{ background: {c.button};
-        border: 1px solid {c.accent}; font-weight: 600; }}
-    QPushButton[look="chip"]:focus, QToolButton[look="chip"]:focus {{ border: 2px solid {c.accent};
-        padding: 2px 8px 2px 6px; }}
-    QToolButton[look="chip"]::menu-indicator {{ image: none; }}
-    QScrollArea#details, QWidget#details {{ background: {c.window}; border: none; }}
-    QFrame[look="fields"] {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 10px; }}
-    QFrame#details-head, QFrame#details-foot {{ background: {c.card}; border: none; }}
-    QFrame#details-head {{ border-bottom: 1px solid {c.border}; }}
-    QFrame#details-foot {{ border-top: 1px solid {c.border}; }}
-    QToolButton[look="icon"] {{ background: transparent; border: 2px solid transparent; border-radius: 8px;
-                                padding: 4px; }}
-    QToolButton[look="icon"]:hover {{ background: {c.button}; }}
-    QToolButton[look="icon"]:focus {{ border-color: {c.accent}; }}
-    QToolButton[look="icon"]::menu-indicator {{ image: none; }}
-    QLineEdit, QPlainTextEdit, QDateTimeEdit, QListWidget#sellers {{ background: {c.card}; color: {c.text};
-        border: 1px solid {c.border}; border-radius: 8px; padding: 7px 9px; selection-background-color: {c.accent};
-        selection-color: {c.on_accent}; }}
-    QLineEdit:focus, QPlainTextEdit:focus, QDateTimeEdit:focus, QListWidget#sellers:focus {{
-        border: 2px solid {c.accent}; padding: 6px 8px; }}
-    QDateTimeEdit::drop-down {{ border: none; width: 30px; }}
-    QDateTimeEdit::down-arrow {{ image: url({arrow}); width: 16px; height: 16px; }}
-    QLineEdit[wrong="true"] {{ border: 2px solid {c.danger}; padding: 6px 8px; }}
-    QListWidget#sellers::item {{ padding: 6px 8px; border-radius: 6px; }}
-    QListWidget#sellers::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
-    QListView#list {{ background: {c.window}; border: none; outline: none; }}
-    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
-    QScrollBar::handle:vertical {{ background: {c.button_hover}; border-radius: 3px; min-height: 32px; }}
-    QScrollBar::handle:vertical:hover {{ background: {c.muted}; }}
-    QScrollBar[idle="true"]::handle:vertical {{ background: transparent; }}
-    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
-    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
-    QFrame#toast {{ background: {c.card}; border: 1px solid {c.border}; border-radius: 12px; }}
-    QMenu {{ background: {c.card}; color: {c.text}; border: 1px solid {c.border}; padding: 4px; }}
-    QMenu::item {{ padding: 6px 22px; border-radius: 6px; }}
-    QMenu::item:selected {{ background: {c.button}; }}
-    QMenu::item:disabled {{ color: {c.muted}; }}
-    QMenu::separator {{ height: 1px; background: {c.border}; margin: 4px 8px; }}
-    QToolTip {{ background: {c.bar}; color: {c.on_bar}; border: none; padding: 4px; }}
-    """

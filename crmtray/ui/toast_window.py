@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
@@ -25,16 +25,18 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 from . import icons, sounds
 from .bars import plain_label
 from .row_layout import wrapped
+from .sizes import most_room
 from .sounds import Sound
-from .theme import Theme, font, mix
+from .theme import Theme, font, mix, px
 from .toast_card import Card, ToastButton, nobody_listens
 
 TOAST_WIDTH = 360
 MARGIN = 16
 SPACING = 10
 RADIUS = 12
-ROOM = TOAST_WIDTH - 14 - 40 - 12 - 12
-"""For text and buttons: beside the picture, inside the margins."""
+CIRCLE = 40
+BESIDE_TEXT = 14 + CIRCLE + 12 + 12
+"""The picture and the margins."""
 BUTTON_SPACING = 6
 MOST = 4
 """Windows on the screen at once; the oldest that is not urgent gives way."""
@@ -54,35 +56,55 @@ class ToastWindow(QWidget):
         self.setWindowTitle(card.title)
         self.setAccessibleName(card.title)
         self.setAccessibleDescription(card.body)
-        self.setFixedWidth(TOAST_WIDTH)
-        self.card = card
+        self.card, self._theme = card, theme
         self.buttons: list[QPushButton] = []
-        self._build(card, theme)
+        self._outer = QVBoxLayout(self)
+        self._outer.setContentsMargins(0, 0, 0, 0)
+        self._frame: QFrame | None = None
+        self.draw()
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._time_over)
         self._wait()
 
-    def _build(self, card: Card, theme: Theme) -> None:
-        frame = QFrame()
+    def draw(self) -> None:
+        """Also anew, in other colours or with larger text."""
+        if self._frame is not None:
+            self._outer.removeWidget(self._frame)
+            self._frame.hide()
+            self._frame.deleteLater()
+        self.buttons.clear()
+        self.setFixedWidth(min(px(TOAST_WIDTH), most_room().width()))
+        frame = self._frame = QFrame()
+        self._build(frame, self.card, self._theme)
+        self._outer.addWidget(frame)
+        frame.show()
+
+    def fit(self) -> None:
+        """As high as it needs to be for its width. Qt's own `adjustSize` gives it no more than a part of the screen."""
+        self.resize(self.width(), min(self._outer.totalHeightForWidth(self.width()), most_room().height()))
+
+    @property
+    def _room(self) -> int:
+        """For text and buttons."""
+        return self.width() - px(BESIDE_TEXT)
+
+    def _build(self, frame: QFrame, card: Card, theme: Theme) -> None:
         frame.setObjectName("toast")
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(frame)
         row = QHBoxLayout(frame)
-        row.setContentsMargins(14, 12, 10, 12)
-        row.setSpacing(12)
+        row.setContentsMargins(px(14), px(12), px(10), px(12))
+        row.setSpacing(px(12))
         row.addWidget(_circle(card.type, theme), 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout()
-        column.setSpacing(4)
+        column.setSpacing(px(4))
         column.addLayout(self._title(card, theme))
         if card.urgency == "critical":
             urgent = plain_label(self.tr("Urgente"), "urgent")
-            urgent.setMinimumHeight(18)  # less is drawn without its round ends
+            urgent.setMinimumHeight(px(18))  # less is drawn without its round ends
             column.addWidget(urgent, 0, Qt.AlignmentFlag.AlignLeft)
         for line in card.body.splitlines():
-            column.addWidget(plain_label("\n".join(wrapped(line, font(), ROOM, 3))))
+            column.addWidget(plain_label("\n".join(wrapped(line, font(), self._room, 3))))
         if card.buttons:
-            column.addSpacing(4)
+            column.addSpacing(px(4))
             self._add_buttons(card, column)
         row.addLayout(column, 1)
 
@@ -90,25 +112,28 @@ class ToastWindow(QWidget):
         row = QHBoxLayout()
         close = QToolButton()
         close.setProperty("look", "icon")
-        close.setIcon(icons.icon("close", theme.colours.muted))
+        close.setIcon(icons.icon("close", theme.colours.muted, px(16)))
+        close.setIconSize(QSize(px(16), px(16)))
+        close.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         close.setAccessibleName(self.tr("Cerrar"))
         close.clicked.connect(self.end)
-        row.addWidget(plain_label(card.title, "strong"), 1)
+        row.addWidget(plain_label(card.title, "strong", wrap=True), 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
     def _add_buttons(self, card: Card, column: QVBoxLayout) -> None:
         """In as many lines as they need: a label that is cut says nothing."""
-        used = ROOM + 1
+        room, space = self._room, px(BUTTON_SPACING)
+        used = room + 1
         for number, button in enumerate(card.buttons):
             made = self._button(button, first=number == 0)
             width = made.sizeHint().width()
-            if used + BUTTON_SPACING + width > ROOM:
-                row, used = QHBoxLayout(), -BUTTON_SPACING
-                row.setSpacing(BUTTON_SPACING)
+            if used + space + width > room:
+                row, used = QHBoxLayout(), -space
+                row.setSpacing(space)
                 row.setAlignment(Qt.AlignmentFlag.AlignLeft)
                 column.addLayout(row)
-            used += BUTTON_SPACING + width
+            used += space + width
             row.addWidget(made)
             self.buttons.append(made)
 
@@ -116,6 +141,7 @@ class ToastWindow(QWidget):
         made = QPushButton(button.label.replace("&", "&&"), self)
         made.setProperty("look", "toast-primary" if first else "toast")
         made.clicked.connect(lambda: self._press(button.pressed))
+        made.setAutoDefault(True)  # Enter presses it, too
         made.ensurePolished()
         return made
 
@@ -142,6 +168,11 @@ class ToastWindow(QWidget):
             self._wait()
         else:
             self.end()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.draw()
+        super().changeEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Round corners by a mask: transparency is black on desktops that do not compose windows."""
@@ -176,13 +207,28 @@ class ToastWindow(QWidget):
 def _circle(type: str, theme: Theme) -> QLabel:
     colours = theme.colours
     label = QLabel()
-    label.setFixedSize(40, 40)
+    size = px(CIRCLE)
+    label.setFixedSize(size, size)
     colour = colours.kind(type)
     tint = mix(colour, colours.card, 0.16).name()
-    label.setStyleSheet(f"background: {tint}; border-radius: 20px;")
+    label.setStyleSheet(f"background: {tint}; border-radius: {size // 2}px;")
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    label.setPixmap(icons.pixmap(icons.kind_icon(type), colour, 22, label.devicePixelRatioF()))
+    label.setPixmap(icons.pixmap(icons.kind_icon(type), colour, px(22), label.devicePixelRatioF()))
     return label
+
+
+class _Watch(QObject):
+    """Tells when a window comes, goes, or is another size or elsewhere."""
+
+    def __init__(self, window: QWidget, told: Callable[[], None]) -> None:
+        super().__init__(window)
+        self._told = told
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Move, QEvent.Type.Resize):
+            self._told()
+        return False
 
 
 class ToastStack:
@@ -193,6 +239,14 @@ class ToastStack:
         self.lost: Callable[[Collection[str]], None] = nobody_listens
         self._theme, self._play = theme, play
         self.windows: dict[str, ToastWindow] = {}
+        self._other: QWidget | None = None
+        theme.changed.connect(self._redraw)
+
+    def _redraw(self) -> None:
+        for window in self.windows.values():
+            window.draw()
+            window.fit()
+        self._arrange()
 
     async def show(self, card: Card) -> bool:
         self._take_off(card.key)
@@ -202,7 +256,7 @@ class ToastStack:
         window = ToastWindow(card, self._theme)
         self.windows[card.key] = window
         window.ended.connect(self._ended)
-        window.adjustSize()
+        window.fit()
         self._arrange()
         window.show()
         QAccessible.updateAccessibility(QAccessibleEvent(window, QAccessible.Event.Alert))
@@ -230,8 +284,27 @@ class ToastStack:
 
     def _arrange(self) -> None:
         free = QGuiApplication.primaryScreen().availableGeometry()
-        bottom = free.bottom() - MARGIN
+        bottom, right = free.bottom() - MARGIN, self._right(free)
         for window in reversed(list(self.windows.values())):
             top = bottom - window.height() + 1
-            window.move(QPoint(free.right() - MARGIN - window.width() + 1, top))
+            window.move(QPoint(right - window.width() + 1, top))
             bottom = top - SPACING
+
+    def _right(self, free: QRect) -> int:
+        """The right end of all: in the corner, or beside the open window that stands there."""
+        usual, windows, other = free.right() - MARGIN, self.windows.values(), self._other
+        if not windows or other is None or not other.isVisible() or other.isMinimized():
+            return usual
+        width = max(window.width() for window in windows)
+        height = sum(window.height() + SPACING for window in windows)
+        taken = QRect(usual - width + 1, free.bottom() - MARGIN - height + 1, width, height)
+        there = other.frameGeometry()
+        if not taken.intersects(there):
+            return usual
+        left_of_it = there.left() - SPACING
+        return left_of_it if left_of_it - width >= free.left() else usual
+
+    def give_way_to(self, window: QWidget) -> None:
+        """Not over this one, while it is open."""
+        self._other = window
+        self._watch = _Watch(window, self._arrange)

@@ -74,9 +74,7 @@ class ToastWriter(QObject):
     def _summary_title(self, count: int, after_quiet: bool) -> str:
         if after_quiet:
             return self.tr("Mientras no molestaban")
-        if count == 1:
-            return self.tr("1 notificación más")
-        return self.tr("{} notificaciones nuevas").format(count)
+        return self.tr("%n notificaciones nuevas", "", count)
 
     def _buttons(self, item: Notification) -> tuple[ToastButton, ...]:
         made = [self._button(item.id, action) for action in item.actions[:MOST_BUTTONS]]

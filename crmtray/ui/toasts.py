@@ -15,10 +15,13 @@ from datetime import UTC, datetime, timedelta
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 
-from ..alerts import ABSENCE_MAX_AGE, MAX_AGE, MOST_ON_SCREEN, Toast, Told, decide, waits
+from ..alerts import ABSENCE_MAX_AGE, MAX_AGE, MOST_ON_SCREEN, Toast, decide, waits
 from ..cache import Cache
 from ..config import ClientConfig
 from ..protocol import Notification
+from . import sounds
+from .repeats import Repeats
+from .sounds import Sound
 from .tasks import Spawn
 from .toast_card import Card, Channel, ToastButton
 from .toast_writer import SUMMARY, ToastWriter
@@ -47,6 +50,8 @@ class Toasts(QObject):
     """A notification's id, and the action whose button was pressed."""
     opened = Signal(object)
     """The id of the item to show in the center; None: just the center."""
+    seen = Signal(str, object)
+    """Told in the center instead: the title, and the item when it is one."""
 
     def __init__(
         self,
@@ -56,15 +61,19 @@ class Toasts(QObject):
         spawn: Spawn,
         *,
         quiet: Callable[[], bool] = lambda: False,
+        looked_at: Callable[[], bool] = lambda: False,
+        play: Callable[[Sound], object] = sounds.play,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`looked_at`: whether the person works with the center just now, where all this is too."""
         super().__init__()
         self._cache, self._spawn, self._quiet, self._clock = cache, spawn, quiet, clock
         self._desktop, self._own = desktop, own
         self._writer = ToastWriter(self.triggered.emit, self.opened.emit, self)
         self._recent: deque[datetime] = deque(maxlen=RECENT)
         self._shown: dict[str, _Shown] = {}
-        self._told: dict[str, Told] = {}
+        self._looked_at, self._play = looked_at, play
+        self._repeats = Repeats(cache)
         self._sounded: datetime | None = None
         self._one_by_one = asyncio.Lock()
         self._gathering = QTimer(self, singleShot=True, interval=GATHER_MS)
@@ -77,10 +86,14 @@ class Toasts(QObject):
 
     def configure(self, config: ClientConfig) -> None:
         self._sounds = config.sounds
-        self._every = timedelta(minutes=config.repeat_urgent_minutes) if config.repeat_urgent else None
-        if self._every is None:
-            self._told.clear()
+        self._repeats.use(timedelta(minutes=config.repeat_urgent_minutes) if config.repeat_urgent else None)
+        self._watch_repeats()
+
+    def _watch_repeats(self) -> None:
+        if not self._repeats:
             self._repeating.stop()
+        elif not self._repeating.isActive():
+            self._repeating.start()
 
     # --- what happens -------------------------------------------------------------------------------------------
 
@@ -105,7 +118,7 @@ class Toasts(QObject):
                 self._take_back(key)
 
     def give_way_to(self, window: QObject) -> None:
-        """What is on the screen when this window opens is seen there, and would only cover it."""
+        """What is on the screen when this window opens is seen there, and could only cover it."""
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -117,15 +130,28 @@ class Toasts(QObject):
     def repeat(self) -> None:
         """Urgent items that nobody has looked at are told again, a few times."""
         now = self._clock()
-        for id, told in list(self._told.items()):
+        for id in self._repeats:
             items = self._waiting([id])
-            if not items or told.over:
-                del self._told[id]
-            elif self._every is not None and told.due(now, self._every) and not self._quiet() and self._fits(id):
-                self._told[id] = Told(now, told.again + 1)
-                self._put(self._writer.single(items[0]), [id])
-        if not self._told:
-            self._repeating.stop()
+            if not items or self._repeats.over(id):
+                self._repeats.forget(id)
+            elif self._repeats.due(id, now) and not self._quiet() and self._fits(id):
+                self._repeats.again(id, now)
+                self._tell_again(self._writer.single(items[0]), now)
+        self._watch_repeats()
+
+    def _tell_again(self, card: Card, now: datetime) -> None:
+        if self._looked_at():
+            self._tell_there(self._sounding(card, now), [card.key])
+        else:
+            self._put(card, [card.key])
+
+    def retell(self) -> None:
+        """In another language, and without a sound."""
+        for key, shown in self._on_screen().items():
+            items = self._waiting(shown.ids)
+            if items and shown.channel is not None:
+                card = self._writer.summary(items) if key == SUMMARY else self._writer.single(items[0])
+                self._put(replace(card, sound=None), [item.id for item in items])
 
     def notice(self, text: str, button: ToastButton | None = None) -> None:
         """A sentence of ours, when the center is not open to show it."""
@@ -160,10 +186,8 @@ class Toasts(QObject):
 
     def _show_toast(self, toast: Toast, after_quiet: bool) -> None:
         now, items = self._clock(), toast.notifications
-        if self._every is not None:
-            self._told |= {item.id: Told(now) for item in items if item.priority == "urgent"}
-            if self._told and not self._repeating.isActive():
-                self._repeating.start()
+        self._repeats.begin([item.id for item in items if item.priority == "urgent"], now)
+        self._watch_repeats()
         if toast.kind == "single":
             card = self._writer.single(items[0])
         else:
@@ -223,7 +247,10 @@ class Toasts(QObject):
                 return
             before, shown.channel = shown.channel, None
             channel = self._desktop if await self._desktop.show(shown.card) else self._own
-            if channel is self._own:
+            if channel is self._own and shown.ids and self._looked_at():
+                del self._shown[shown.card.key]
+                self._tell_there(shown.card, shown.ids)
+            elif channel is self._own:
                 await self._own.show(shown.card)
             if before is not None and before is not channel:
                 await before.withdraw(shown.card.key)
@@ -232,6 +259,12 @@ class Toasts(QObject):
             elif shown.card.key not in self._shown:
                 # It was read while the service took its time.
                 await channel.withdraw(shown.card.key)
+
+    def _tell_there(self, card: Card, ids: Collection[str]) -> None:
+        """In the center, which is open and in use: a window of ours would only cover it."""
+        if card.sound is not None:
+            self._play(card.sound)
+        self.seen.emit(card.title, next(iter(ids)) if len(ids) == 1 else None)
 
     def _still(self, shown: _Shown) -> bool:
         return self._shown.get(shown.card.key) is shown

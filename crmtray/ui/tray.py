@@ -6,7 +6,7 @@ does is told by signals.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
@@ -39,6 +39,7 @@ class Tray(QObject):
         self._name, self._missed = name, 0
         self._unread, self._state, self._detail = 0, "offline", self.tr("Conectando…")
         self._since_click = QElapsedTimer()
+        self._early: list[SignalInstance] | None = None
         self.menu = QMenu()
         self._quiet = ""
         self.quiet_menu = QuietMenu(self.menu)
@@ -97,6 +98,27 @@ class Tray(QObject):
     def message(self, title: str, text: str) -> None:
         self._icon.showMessage(title, text, self._icon.icon(), 10_000)
 
+    # --- before there is anything behind it -------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """What is clicked from now on waits for `release`: nobody listens yet."""
+        self._early = []
+
+    def release(self) -> bool:
+        """Tells what was clicked meanwhile, but not that the icon itself was: that it returns."""
+        clicked, self._early = self._early or [], None
+        opened = self.opened in clicked
+        for signal in clicked:
+            if signal != self.opened:
+                signal.emit()
+        return opened
+
+    def _tell(self, signal: SignalInstance) -> None:
+        if self._early is None:
+            signal.emit()
+        elif signal not in self._early:
+            self._early.append(signal)
+
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _build_menu(self) -> None:
@@ -131,12 +153,12 @@ class Tray(QObject):
         self._logout.setText(self.tr("Cerrar sesión"))
         self._quit.setText(self.tr("Salir"))
 
-    def _entry(self, text: str, told: object) -> QAction:
+    def _entry(self, text: str, told: SignalInstance | None) -> QAction:
         action = self.menu.addAction(text)
         if told is None:
             action.setEnabled(False)
         else:
-            action.triggered.connect(lambda: told.emit())  # type: ignore[attr-defined]  # a bound Signal
+            action.triggered.connect(lambda: self._tell(told))
         return action
 
     def _refresh(self) -> None:
@@ -145,7 +167,7 @@ class Tray(QObject):
         quiet = self._quiet if self._signed_in else ""
         self._icon.setIcon(tray_icon(self._unread, state, quiet=bool(quiet)))
         more = f" · {quiet}" if quiet else ""
-        unread = self.tr("nada sin leer") if not self._unread else self.tr("{} sin leer").format(self._unread)
+        unread = self.tr("nada sin leer") if not self._unread else self.tr("%n sin leer", "", self._unread)
         state_now = f"{unread} · {detail}{more}" if self._signed_in else detail
         self._icon.setToolTip(f"{self._name} — {state_now}")
         self._connection.setText(detail.replace("&", "&&"))
@@ -161,7 +183,7 @@ class Tray(QObject):
         if self._since_click.isValid() and self._since_click.elapsed() < DOUBLE_CLICK_MS:
             return
         self._since_click.start()
-        self.opened.emit()
+        self._tell(self.opened)
 
     def look(self) -> None:
         available = QSystemTrayIcon.isSystemTrayAvailable()

@@ -5,55 +5,19 @@
     <name></name>
     <message>
         <source>La dirección de {} debe empezar con https:// para que nadie pueda leer la contraseña.</source>
-        <translation>The address of {} must begin with https:// so that nobody can read the password.</translation>
+        <translation>The address for {} must start with https:// so that nobody else can read your password.</translation>
     </message>
     <message>
         <source>La dirección del servidor no es válida; debe ser como https://crm.ejemplo.com</source>
-        <translation>The server address is not valid; it should look like https://crm.example.com</translation>
-    </message>
-    <message>
-        <source>lead caliente</source>
-        <translation>hot lead</translation>
-    </message>
-    <message>
-        <source>leads calientes</source>
-        <translation>hot leads</translation>
-    </message>
-    <message>
-        <source>sin responder</source>
-        <translation>unanswered</translation>
-    </message>
-    <message>
-        <source>seguimiento</source>
-        <translation>follow-up</translation>
-    </message>
-    <message>
-        <source>seguimientos</source>
-        <translation>follow-ups</translation>
-    </message>
-    <message>
-        <source>alerta de rendimiento</source>
-        <translation>performance alert</translation>
-    </message>
-    <message>
-        <source>alertas de rendimiento</source>
-        <translation>performance alerts</translation>
-    </message>
-    <message>
-        <source>otra</source>
-        <translation>other</translation>
-    </message>
-    <message>
-        <source>otras</source>
-        <translation>others</translation>
+        <translation>The server address is not valid. It should look like https://crm.example.com</translation>
     </message>
     <message>
         <source>El correo o la contraseña no son correctos.</source>
-        <translation>The e-mail or the password is not correct.</translation>
+        <translation>The email address or password is incorrect.</translation>
     </message>
     <message>
         <source>Demasiados intentos fallidos; se puede volver a probar en un minuto.</source>
-        <translation>Too many failed attempts; you can try again in a minute.</translation>
+        <translation>Too many failed attempts. Try again in a minute.</translation>
     </message>
     <message>
         <source>Esta notificación ya no existe.</source>
@@ -61,87 +25,87 @@
     </message>
     <message>
         <source>No hay permiso para hacer esto.</source>
-        <translation>You are not allowed to do this.</translation>
+        <translation>You don’t have permission to do this.</translation>
     </message>
     <message>
         <source>El servidor no aceptó los datos; hay que revisarlos.</source>
-        <translation>The server did not accept the data; check them.</translation>
+        <translation>The server did not accept this. Check what you entered.</translation>
     </message>
     <message>
         <source>La sesión terminó; hay que volver a entrar.</source>
-        <translation>The session has ended; sign in again.</translation>
+        <translation>Your session has ended. Please sign in again.</translation>
     </message>
     <message>
         <source>El CRM aceptó la contraseña, pero crmtray no entiende su respuesta; avisa a quien lo administra.</source>
-        <translation>The CRM accepted the password, but crmtray does not understand its answer; tell whoever runs it.</translation>
+        <translation>The CRM accepted the password, but crmtray could not understand its response. Please tell its administrator.</translation>
     </message>
     <message>
         <source>No se pudo conectar con {}; hay que revisar la conexión y la dirección del servidor.</source>
-        <translation>Could not connect to {}; check the connection and the server address.</translation>
+        <translation>Could not connect to {}. Check your connection and the server address.</translation>
     </message>
     <message>
         <source>El servidor no pudo hacerlo; hay que volver a intentarlo más tarde.</source>
-        <translation>The server could not do it; try again later.</translation>
+        <translation>The server could not do this. Try again later.</translation>
     </message>
     <message>
         <source>El servidor no aceptó la operación.</source>
-        <translation>The server did not accept the operation.</translation>
+        <translation>The server rejected the request.</translation>
     </message>
     <message>
         <source>La respuesta no es de un servidor de crmtray; hay que revisar la dirección.</source>
-        <translation>The answer is not from a crmtray server; check the address.</translation>
+        <translation>This does not seem to be a crmtray server. Check the address.</translation>
     </message>
     <message>
         <source>No hay un llavero del sistema donde guardar la sesión; durará hasta que se cierre crmtray.</source>
-        <translation>There is no system keyring to keep you signed in; the session lasts until crmtray is closed.</translation>
+        <translation>There is no system keyring to keep you signed in. You will be signed out when crmtray closes.</translation>
     </message>
     <message>
         <source>El llavero del sistema no responde; hay que desbloquearlo para guardar la sesión.</source>
-        <translation>The system keyring does not answer; unlock it to keep you signed in.</translation>
+        <translation>The system keyring is not responding. Unlock it to stay signed in.</translation>
     </message>
     <message>
         <source>Ese enlace no lleva a una notificación de crmtray.</source>
-        <translation>That link does not lead to a crmtray notification.</translation>
+        <translation>That link does not point to a crmtray notification.</translation>
     </message>
     <message>
         <source>No se pudo conectar con el proxy de la red; hay que revisar su dirección en la configuración.</source>
-        <translation>Could not connect to the network proxy; check its address in the configuration.</translation>
+        <translation>Could not connect to the network proxy. Check its address in the configuration.</translation>
     </message>
     <message>
         <source>El certificado de seguridad de {} caducó; hay que avisar a quien administra el servidor.</source>
-        <translation>The security certificate of {} has expired; tell whoever runs the server.</translation>
+        <translation>The security certificate of {} has expired. Please tell the server’s administrator.</translation>
     </message>
     <message>
         <source>El certificado de seguridad de {} todavía no vale; hay que revisar la fecha de este equipo.</source>
-        <translation>The security certificate of {} is not valid yet; check the date of this computer.</translation>
+        <translation>The security certificate of {} is not valid yet. Check the date on this computer.</translation>
     </message>
     <message>
         <source>El certificado de seguridad es de otro servidor, no de {}; hay que revisar la dirección.</source>
-        <translation>The security certificate belongs to another server, not to {}; check the address.</translation>
+        <translation>The security certificate belongs to another server, not to {}. Check the address.</translation>
     </message>
     <message>
         <source>El certificado de seguridad de {} es de un emisor desconocido para este equipo; hay que avisar a quien administra el servidor.</source>
-        <translation>The security certificate of {} is from an issuer this computer does not know; tell whoever runs the server.</translation>
+        <translation>The security certificate of {} comes from an issuer that this computer does not trust. Please tell the server’s administrator.</translation>
     </message>
     <message>
         <source>El certificado de seguridad de {} no es válido; hay que avisar a quien administra el servidor.</source>
-        <translation>The security certificate of {} is not valid; tell whoever runs the server.</translation>
+        <translation>The security certificate of {} is not valid. Please tell the server’s administrator.</translation>
     </message>
     <message>
         <source>El proxy de la red pide usuario y contraseña; hay que ponerlos en la configuración.</source>
-        <translation>The network proxy asks for a user and a password; put them in the configuration.</translation>
+        <translation>The network proxy requires a user name and password. Add them to the configuration.</translation>
     </message>
     <message>
         <source>El proxy de la red no dejó pasar la conexión (respuesta {}); hay que avisar a quien lo administra.</source>
-        <translation>The network proxy did not let the connection through (answer {}); tell whoever runs it.</translation>
+        <translation>The network proxy blocked the connection (response {}). Please tell its administrator.</translation>
     </message>
     <message>
         <source>Una acción llevaba semanas sin poder enviarse y se descartó.</source>
-        <translation>An action could not be sent for weeks and was dropped.</translation>
+        <translation>An action could not be sent for several weeks and was discarded.</translation>
     </message>
     <message>
         <source>El servidor se restauró desde una copia; hay que volver a marcar o borrar todas.</source>
-        <translation>The server was restored from a backup; mark or clear all again.</translation>
+        <translation>The server was restored from a backup. Please mark or clear everything again.</translation>
     </message>
     <message>
         <source>ene</source>
@@ -313,7 +277,7 @@
     </message>
     <message>
         <source>La administración de este equipo solo permite el servidor {}</source>
-        <translation>The administrator of this computer allows only the server {}</translation>
+        <translation>This computer’s administrator only allows the server {}</translation>
     </message>
     <message>
         <source>Conectando…</source>
@@ -325,7 +289,7 @@
     </message>
     <message>
         <source>En tiempo real</source>
-        <translation>Real time</translation>
+        <translation>Live</translation>
     </message>
     <message>
         <source>Actualizando cada {}s</source>
@@ -377,23 +341,19 @@
     </message>
     <message>
         <source>Llegó sin aviso</source>
-        <translation>Arrived silently</translation>
+        <translation>Delivered silently</translation>
     </message>
     <message>
         <source>Acciones: {}</source>
         <translation>Actions: {}</translation>
     </message>
     <message>
-        <source>,</source>
-        <translation>.</translation>
-    </message>
-    <message>
         <source>Al actualizar</source>
-        <translation>On update</translation>
+        <translation>On refresh</translation>
     </message>
     <message>
         <source>Correo</source>
-        <translation>E-mail</translation>
+        <translation>Email</translation>
     </message>
     <message>
         <source>Webhook</source>
@@ -417,7 +377,7 @@
     </message>
     <message>
         <source>enviándose</source>
-        <translation>being sent</translation>
+        <translation>sending</translation>
     </message>
     <message>
         <source>no hizo falta</source>
@@ -429,15 +389,15 @@
     </message>
     <message>
         <source>Las que elegiste.</source>
-        <translation>Those you chose.</translation>
+        <translation>The ones you chose.</translation>
     </message>
     <message>
         <source>Las de tu puesto.</source>
-        <translation>Those of your position.</translation>
+        <translation>The defaults for your role.</translation>
     </message>
     <message>
         <source>Todavía a ninguno de tus equipos.</source>
-        <translation>To none of your computers yet.</translation>
+        <translation>Not to any of your computers yet.</translation>
     </message>
     <message>
         <source>Tus preferencias cambiaron desde entonces.</source>
@@ -463,9 +423,12 @@
         <source>Entregas</source>
         <translation>Deliveries</translation>
     </message>
-    <message>
-        <source>{} intentos</source>
-        <translation>{} attempts</translation>
+    <message numerus="yes">
+        <source>%n intentos</source>
+        <translation>
+            <numerusform>%n attempt</numerusform>
+            <numerusform>%n attempts</numerusform>
+        </translation>
     </message>
     <message>
         <source>Cliente</source>
@@ -505,7 +468,7 @@
     </message>
     <message>
         <source>Plazo al avisar</source>
-        <translation>Time left when told</translation>
+        <translation>Time left at alert</translation>
     </message>
     <message>
         <source>Notas</source>
@@ -608,6 +571,17 @@
         <translation>No</translation>
     </message>
     <message>
+        <source>{} %</source>
+        <translation>{}%</translation>
+    </message>
+    <message numerus="yes">
+        <source>{} horas</source>
+        <translation>
+            <numerusform>{} hour</numerusform>
+            <numerusform>{} hours</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Vuelve {}</source>
         <translation>Back {}</translation>
     </message>
@@ -616,12 +590,12 @@
         <translation>In 1 hour</translation>
     </message>
     <message>
-        <source>Mañana 9:00</source>
-        <translation>Tomorrow 9:00</translation>
+        <source>Mañana {}</source>
+        <translation>Tomorrow {}</translation>
     </message>
     <message>
-        <source>Lunes 9:00</source>
-        <translation>Monday 9:00</translation>
+        <source>Lunes {}</source>
+        <translation>Monday {}</translation>
     </message>
     <message>
         <source>Asignado a {}.</source>
@@ -641,11 +615,11 @@
     </message>
     <message>
         <source>Pospuesto para el {}.</source>
-        <translation>Postponed to {}.</translation>
+        <translation>Rescheduled for {}.</translation>
     </message>
     <message>
         <source>Pospuesto.</source>
-        <translation>Postponed.</translation>
+        <translation>Rescheduled.</translation>
     </message>
     <message>
         <source>Reunión programada para el {}.</source>
@@ -671,6 +645,112 @@
         <source>{} {} a las {}</source>
         <translation>{} {} at {}</translation>
     </message>
+    <message>
+        <source>No hay pantalla: mostrando las alertas en esta terminal (Ctrl+C para salir).</source>
+        <translation>No display found: showing alerts in this terminal (Ctrl+C to quit).</translation>
+    </message>
+    <message>
+        <source>Sesión iniciada en {}.</source>
+        <translation>Signed in at {}.</translation>
+    </message>
+    <message>
+        <source>Sesión cerrada.</source>
+        <translation>Signed out.</translation>
+    </message>
+    <message>
+        <source>Contraseña: </source>
+        <translation>Password: </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n leads calientes</source>
+        <translation>
+            <numerusform>%n hot lead</numerusform>
+            <numerusform>%n hot leads</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n sin responder</source>
+        <translation>
+            <numerusform>%n unanswered</numerusform>
+            <numerusform>%n unanswered</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n seguimientos</source>
+        <translation>
+            <numerusform>%n follow-up</numerusform>
+            <numerusform>%n follow-ups</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n alertas de rendimiento</source>
+        <translation>
+            <numerusform>%n performance alert</numerusform>
+            <numerusform>%n performance alerts</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n otras</source>
+        <translation>
+            <numerusform>%n other</numerusform>
+            <numerusform>%n others</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Los clientes de este CRM de muestra escriben solos: cada alerta aparece aquí al momento.</source>
+        <translation>The customers of this sample CRM write by themselves; every alert shows up here right away.</translation>
+    </message>
+    <message>
+        <source>dirección</source>
+        <translation>management</translation>
+    </message>
+    <message>
+        <source>ventas</source>
+        <translation>sales</translation>
+    </message>
+    <message>
+        <source>secretaría</source>
+        <translation>front office</translation>
+    </message>
+    <message>
+        <source>administración</source>
+        <translation>administration</translation>
+    </message>
+    <message>
+        <source>… y antes: {}</source>
+        <translation>… and earlier: {}</translation>
+    </message>
+    <message>
+        <source>leída</source>
+        <translation>read</translation>
+    </message>
+    <message>
+        <source>sin leer</source>
+        <translation>unread</translation>
+    </message>
+    <message>
+        <source>pospuesta hasta {}</source>
+        <translation>snoozed until {}</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n sin leer</source>
+        <translation>
+            <numerusform>%n unread</numerusform>
+            <numerusform>%n unread</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Sesión iniciada: {}</source>
+        <translation>Signed in: {}</translation>
+    </message>
+    <message>
+        <source>No hay notificaciones.</source>
+        <translation>No notifications.</translation>
+    </message>
+    <message>
+        <source>crmtray no pudo empezar.</source>
+        <translation>crmtray could not start.</translation>
+    </message>
 </context>
 <context>
     <name>ActionForm</name>
@@ -687,15 +767,15 @@
     </message>
     <message>
         <source>Esta versión de crmtray no conoce esa acción; hay que actualizarla.</source>
-        <translation>This version of crmtray does not know that action; update it.</translation>
+        <translation>This version of crmtray does not support that action. Please update it.</translation>
     </message>
     <message>
         <source>El CRM no tiene una dirección web configurada para esta acción.</source>
-        <translation>The CRM has no web address configured for this action.</translation>
+        <translation>The CRM has no web address set up for this action.</translation>
     </message>
     <message>
         <source>La dirección de esta acción no es una página web (http o https); no se abre.</source>
-        <translation>The address of this action is not a web page (http or https); it is not opened.</translation>
+        <translation>The address for this action is not a web page (http or https), so it was not opened.</translation>
     </message>
     <message>
         <source>No se pudo abrir el navegador. La dirección es {}</source>
@@ -718,7 +798,7 @@
     </message>
     <message>
         <source>La dirección que tiene el CRM</source>
-        <translation>The address the CRM has</translation>
+        <translation>The address in the CRM</translation>
     </message>
     <message>
         <source>Borrar la dirección</source>
@@ -738,7 +818,7 @@
     </message>
     <message>
         <source>Urgente (solo lo urgente)</source>
-        <translation>Urgent (only what is urgent)</translation>
+        <translation>Urgent only</translation>
     </message>
     <message>
         <source>Conversaciones sin respuesta</source>
@@ -746,7 +826,7 @@
     </message>
     <message>
         <source>Un cliente escribió y espera demasiado.</source>
-        <translation>A customer wrote and has waited too long.</translation>
+        <translation>A customer has been waiting too long for a reply.</translation>
     </message>
     <message>
         <source>Leads calientes</source>
@@ -754,7 +834,7 @@
     </message>
     <message>
         <source>Un lead muestra que quiere comprar.</source>
-        <translation>A lead shows that they want to buy.</translation>
+        <translation>A lead shows signs of wanting to buy.</translation>
     </message>
     <message>
         <source>Recordatorios de seguimiento</source>
@@ -762,7 +842,7 @@
     </message>
     <message>
         <source>Se acerca un seguimiento acordado.</source>
-        <translation>An agreed follow-up is near.</translation>
+        <translation>A scheduled follow-up is coming up.</translation>
     </message>
     <message>
         <source>Alertas de rendimiento</source>
@@ -770,15 +850,15 @@
     </message>
     <message>
         <source>Los números de un vendedor bajan.</source>
-        <translation>A seller&apos;s figures are dropping.</translation>
+        <translation>A seller’s numbers are dropping.</translation>
     </message>
     <message>
         <source>Prioridad mínima</source>
-        <translation>Lowest priority</translation>
+        <translation>Minimum priority</translation>
     </message>
     <message>
         <source>Lo que esté por debajo no se avisa.</source>
-        <translation>Anything below it raises no alert.</translation>
+        <translation>You are not alerted to anything below this.</translation>
     </message>
     <message>
         <source>Mostrar avisos en pantalla</source>
@@ -786,11 +866,11 @@
     </message>
     <message>
         <source>Si no, todo llega en silencio a la lista.</source>
-        <translation>If not, everything goes to the list silently.</translation>
+        <translation>If off, everything goes to the list silently.</translation>
     </message>
     <message>
         <source>Avisar también por correo</source>
-        <translation>Also alert by e-mail</translation>
+        <translation>Also alert me by email</translation>
     </message>
     <message>
         <source>Cuando algo sigue sin leer.</source>
@@ -798,7 +878,7 @@
     </message>
     <message>
         <source>Correo para los avisos</source>
-        <translation>E-mail for alerts</translation>
+        <translation>Email address for alerts</translation>
     </message>
     <message>
         <source>Horas de silencio</source>
@@ -818,11 +898,11 @@
     </message>
     <message>
         <source>Idioma de los avisos</source>
-        <translation>Language of the alerts</translation>
+        <translation>Alert language</translation>
     </message>
     <message>
         <source>Qué se avisa</source>
-        <translation>What you are told</translation>
+        <translation>What to alert me about</translation>
     </message>
     <message>
         <source>Cómo</source>
@@ -846,11 +926,11 @@
     </message>
     <message>
         <source>Hasta la mañana siguiente; lo que llegue entonces queda en la lista, sin aviso.</source>
-        <translation>Until the next morning; what arrives then stays in the list, without an alert.</translation>
+        <translation>Until the next morning. Anything that arrives then goes to the list without an alert.</translation>
     </message>
     <message>
         <source>Lo que llegue entonces queda en la lista, sin aviso.</source>
-        <translation>What arrives then stays in the list, without an alert.</translation>
+        <translation>Anything that arrives then goes to the list without an alert.</translation>
     </message>
     <message>
         <source>En los otros días todo llega en silencio.</source>
@@ -858,7 +938,7 @@
     </message>
     <message>
         <source>Sin ningún día, todo llega en silencio.</source>
-        <translation>Without any day, everything arrives silently.</translation>
+        <translation>With no days selected, everything arrives silently.</translation>
     </message>
     <message>
         <source>No se guardó. {}</source>
@@ -866,11 +946,11 @@
     </message>
     <message>
         <source>El servidor no aceptó esta dirección; debe ser una sola, como ana@ejemplo.com.</source>
-        <translation>The server did not accept this address; it must be a single one, like ana@example.com.</translation>
+        <translation>The server did not accept this address. Enter a single one, like ana@example.com.</translation>
     </message>
     <message>
         <source>El servidor no conoce esta zona horaria; hay que elegir otra.</source>
-        <translation>The server does not know this time zone; choose another one.</translation>
+        <translation>The server does not know this time zone. Choose another one.</translation>
     </message>
     <message>
         <source>El servidor no aceptó estas horas.</source>
@@ -893,7 +973,7 @@
     </message>
     <message>
         <source>Sin conexión. Se muestra lo guardado; lo que se haga se enviará al volver la conexión.</source>
-        <translation>Offline. You see what is stored; what you do is sent when the connection is back.</translation>
+        <translation>Offline. Showing saved notifications; anything you do will be sent when you are back online.</translation>
     </message>
     <message>
         <source>Entendido</source>
@@ -908,8 +988,12 @@
         <translation>Undo</translation>
     </message>
     <message>
+        <source>Notificaciones borradas</source>
+        <translation>Notifications cleared</translation>
+    </message>
+    <message>
         <source>Este escritorio no tiene bandeja del sistema; crmtray queda en esta ventana.</source>
-        <translation>This desktop has no system tray; crmtray stays in this window.</translation>
+        <translation>This desktop has no system tray, so crmtray stays in this window.</translation>
     </message>
 </context>
 <context>
@@ -920,7 +1004,7 @@
     </message>
     <message>
         <source>La del sistema</source>
-        <translation>The system&apos;s</translation>
+        <translation>Same as system</translation>
     </message>
     <message>
         <source>Español</source>
@@ -940,19 +1024,19 @@
     </message>
     <message>
         <source>Abrir la carpeta</source>
-        <translation>Open the folder</translation>
+        <translation>Open folder</translation>
     </message>
     <message>
         <source>Quitar el atajo</source>
-        <translation>Remove the shortcut</translation>
+        <translation>Remove shortcut</translation>
     </message>
     <message>
-        <source>Abrir al entrar en el equipo</source>
-        <translation>Open at login</translation>
+        <source>Abrir al entrar en este equipo</source>
+        <translation>Start at login</translation>
     </message>
     <message>
         <source>Sonido con cada aviso</source>
-        <translation>Sound with each alert</translation>
+        <translation>Play a sound with each alert</translation>
     </message>
     <message>
         <source>No molestar</source>
@@ -960,11 +1044,11 @@
     </message>
     <message>
         <source>Repetir lo urgente hasta que lo vea</source>
-        <translation>Repeat urgent ones until I see them</translation>
+        <translation>Repeat urgent alerts until I see them</translation>
     </message>
     <message>
         <source>Tres veces como mucho.</source>
-        <translation>Three times at most.</translation>
+        <translation>Up to three times.</translation>
     </message>
     <message>
         <source>Repetir cada</source>
@@ -972,15 +1056,15 @@
     </message>
     <message>
         <source>Idioma de la aplicación</source>
-        <translation>Language of the application</translation>
+        <translation>App language</translation>
     </message>
     <message>
         <source>El de los avisos se elige en la otra página.</source>
-        <translation>That of the alerts is chosen on the other page.</translation>
+        <translation>The alert language is set on the other page.</translation>
     </message>
     <message>
         <source>Atajo para abrir las notificaciones</source>
-        <translation>Shortcut to open the notifications</translation>
+        <translation>Shortcut to open notifications</translation>
     </message>
     <message>
         <source>Pulsa las teclas en el campo.</source>
@@ -992,7 +1076,7 @@
     </message>
     <message>
         <source>Lo que pide soporte si algo falla.</source>
-        <translation>What support asks for when something fails.</translation>
+        <translation>Support will ask for these if something goes wrong.</translation>
     </message>
     <message>
         <source>Inicio</source>
@@ -1000,7 +1084,7 @@
     </message>
     <message>
         <source>Avisos en pantalla</source>
-        <translation>Alerts on screen</translation>
+        <translation>On-screen alerts</translation>
     </message>
     <message>
         <source>Aplicación</source>
@@ -1011,12 +1095,12 @@
         <translation>Account</translation>
     </message>
     <message>
-        <source>Esto es una demostración: no queda nada en el equipo.</source>
-        <translation>This is a demo: nothing is left on the computer.</translation>
+        <source>Esto es una demostración: no queda nada en este equipo.</source>
+        <translation>This is a demo; nothing is kept on this computer.</translation>
     </message>
     <message>
         <source>Este escritorio no deja que un programa reserve teclas; en su configuración del teclado se puede asignar un atajo al comando crmtray.</source>
-        <translation>This desktop does not let programs reserve keys; its keyboard settings can assign a shortcut to the command crmtray.</translation>
+        <translation>This desktop does not let apps reserve keys. You can assign a shortcut to the command crmtray in its keyboard settings.</translation>
     </message>
     <message>
         <source>Desactivado: los avisos se ven en pantalla.</source>
@@ -1024,11 +1108,11 @@
     </message>
     <message>
         <source>Persona</source>
-        <translation>Person</translation>
+        <translation>User</translation>
     </message>
     <message>
         <source>Nadie: la sesión no está iniciada</source>
-        <translation>Nobody: not signed in</translation>
+        <translation>Not signed in</translation>
     </message>
     <message>
         <source>Servidor</source>
@@ -1044,19 +1128,19 @@
     </message>
     <message>
         <source>El normal</source>
-        <translation>The normal one</translation>
+        <translation>Default</translation>
     </message>
     <message>
         <source>Otro programa ya usa {}; hay que elegir otro atajo.</source>
-        <translation>Another program already uses {}; choose another shortcut.</translation>
+        <translation>{} is already used by another program. Choose a different shortcut.</translation>
     </message>
     <message>
         <source>Un atajo lleva Ctrl, Alt, Mayús o Meta y otra tecla, como Ctrl + Alt + N.</source>
-        <translation>A shortcut has Ctrl, Alt, Shift or Meta and another key, such as Ctrl + Alt + N.</translation>
+        <translation>A shortcut needs Ctrl, Alt, Shift or Meta plus another key, such as Ctrl + Alt + N.</translation>
     </message>
     <message>
         <source>No se pudo guardar en el archivo de configuración.</source>
-        <translation>It could not be saved in the configuration file.</translation>
+        <translation>Could not save to the configuration file.</translation>
     </message>
     <message>
         <source>El sistema no lo permitió: {}</source>
@@ -1064,11 +1148,11 @@
     </message>
     <message>
         <source>La carpeta no se pudo crear: {}</source>
-        <translation>The folder could not be created: {}</translation>
+        <translation>Could not create the folder: {}</translation>
     </message>
     <message>
         <source>No hay un programa que abra {}</source>
-        <translation>There is no program that opens {}</translation>
+        <translation>There is no program to open {}</translation>
     </message>
 </context>
 <context>
@@ -1142,11 +1226,11 @@
     </message>
     <message>
         <source>Lo guardado en este equipo estaba dañado; se descarga de nuevo.</source>
-        <translation>What was stored on this computer was damaged; it is being downloaded again.</translation>
+        <translation>The data saved on this computer was damaged and is being downloaded again.</translation>
     </message>
     <message>
         <source>{} La invitación está en {}</source>
-        <translation>{} The invitation is in {}</translation>
+        <translation>{} The invitation was saved as {}</translation>
     </message>
     <message>
         <source>Abrir</source>
@@ -1158,23 +1242,15 @@
     </message>
     <message>
         <source>No hay un programa que abra {}</source>
-        <translation>There is no program that opens {}</translation>
-    </message>
-    <message>
-        <source>Esa notificación está pospuesta hasta el {}.</source>
-        <translation>That notification is snoozed until {}.</translation>
+        <translation>There is no program to open {}</translation>
     </message>
     <message>
         <source>Sin conexión no se puede buscar esa notificación.</source>
-        <translation>That notification cannot be looked for while offline.</translation>
+        <translation>That notification cannot be looked up while you are offline.</translation>
     </message>
 </context>
 <context>
     <name>DetailsPane</name>
-    <message>
-        <source>Detalle de la notificación</source>
-        <translation>Notification details</translation>
-    </message>
     <message>
         <source>Posponer</source>
         <translation>Snooze</translation>
@@ -1190,6 +1266,10 @@
     <message>
         <source>Volver (Esc)</source>
         <translation>Back (Esc)</translation>
+    </message>
+    <message>
+        <source>Detalle de la notificación: {}</source>
+        <translation>Notification details: {}</translation>
     </message>
     <message>
         <source>Marcar como no leída</source>
@@ -1217,7 +1297,7 @@
     </message>
     <message>
         <source>{} · Llegó sin aviso</source>
-        <translation>{} · Arrived silently</translation>
+        <translation>{} · Delivered silently</translation>
     </message>
     <message>
         <source>Prioridad: {}</source>
@@ -1236,19 +1316,23 @@
     <name>Diagnostics</name>
     <message>
         <source>Revisando este equipo; puede tardar unos segundos…</source>
-        <translation>Checking this computer; it may take a few seconds…</translation>
+        <translation>Checking this computer; this may take a few seconds…</translation>
     </message>
     <message>
         <source>Diagnóstico copiado, sin contraseñas. Se puede pegar en un mensaje a soporte.</source>
-        <translation>Diagnostics copied, without passwords. They can be pasted into a message to support.</translation>
+        <translation>Diagnostics copied, without passwords. You can paste them into a message to support.</translation>
     </message>
     <message>
         <source>crmtray tuvo un fallo. El informe, sin contraseñas, está en {}</source>
-        <translation>crmtray had a failure. The report, without passwords, is in {}</translation>
+        <translation>crmtray crashed. The report, without passwords, is in {}</translation>
     </message>
     <message>
-        <source>Copiar diagnóstico</source>
-        <translation>Copy diagnostics</translation>
+        <source>Abrir la carpeta</source>
+        <translation>Open folder</translation>
+    </message>
+    <message>
+        <source>No hay un programa que abra {}</source>
+        <translation>There is no program to open {}</translation>
     </message>
 </context>
 <context>
@@ -1259,11 +1343,11 @@
     </message>
     <message>
         <source>Quitar los filtros</source>
-        <translation>Clear the filters</translation>
+        <translation>Clear filters</translation>
     </message>
     <message>
         <source>Quitar la búsqueda</source>
-        <translation>Clear the search</translation>
+        <translation>Clear search</translation>
     </message>
     <message>
         <source>Todo al día</source>
@@ -1271,7 +1355,7 @@
     </message>
     <message>
         <source>Cuando un cliente espere o un lead se caliente, aparecerá aquí.</source>
-        <translation>When a customer waits or a lead gets hot, it will appear here.</translation>
+        <translation>When a customer is waiting or a lead heats up, you will see it here.</translation>
     </message>
     <message>
         <source>Todo leído</source>
@@ -1279,7 +1363,7 @@
     </message>
     <message>
         <source>No queda ninguna notificación sin leer.</source>
-        <translation>No unread notifications are left.</translation>
+        <translation>You have no unread notifications.</translation>
     </message>
     <message>
         <source>Nada pospuesto</source>
@@ -1287,15 +1371,15 @@
     </message>
     <message>
         <source>Lo que se pospone espera aquí hasta su hora.</source>
-        <translation>What you snooze waits here until its time.</translation>
+        <translation>Snoozed notifications wait here until they are due.</translation>
     </message>
     <message>
         <source>Nada con estos filtros</source>
-        <translation>Nothing with these filters</translation>
+        <translation>Nothing matches these filters</translation>
     </message>
     <message>
-        <source>Hay otras notificaciones, pero no de estas.</source>
-        <translation>There are other notifications, but none of these.</translation>
+        <source>Ninguna notificación de esta lista pasa los filtros elegidos.</source>
+        <translation>Nothing in this list matches the filters you chose.</translation>
     </message>
     <message>
         <source>Sin resultados</source>
@@ -1311,7 +1395,7 @@
     </message>
     <message>
         <source>Buscando las notificaciones en el servidor.</source>
-        <translation>Looking for notifications on the server.</translation>
+        <translation>Getting your notifications from the server.</translation>
     </message>
     <message>
         <source>Sin conexión</source>
@@ -1319,7 +1403,7 @@
     </message>
     <message>
         <source>Todavía no se pudo leer nada del servidor; se vuelve a intentar solo.</source>
-        <translation>Nothing could be read from the server yet; it is tried again by itself.</translation>
+        <translation>Nothing could be loaded from the server yet. crmtray will keep trying.</translation>
     </message>
 </context>
 <context>
@@ -1334,11 +1418,11 @@
     </message>
     <message>
         <source>Otros tipos</source>
-        <translation>Other kinds</translation>
+        <translation>Other types</translation>
     </message>
     <message>
         <source>Quitar los filtros</source>
-        <translation>Clear the filters</translation>
+        <translation>Clear filters</translation>
     </message>
     <message>
         <source>{} ({})</source>
@@ -1368,6 +1452,10 @@
         <translation>Notifications</translation>
     </message>
     <message>
+        <source>Qué se muestra</source>
+        <translation>What is shown</translation>
+    </message>
+    <message>
         <source>Todas</source>
         <translation>All</translation>
     </message>
@@ -1387,9 +1475,12 @@
         <source>Cerrar (Esc)</source>
         <translation>Close (Esc)</translation>
     </message>
-    <message>
-        <source>{} sin leer</source>
-        <translation>{} unread</translation>
+    <message numerus="yes">
+        <source>%n sin leer</source>
+        <translation>
+            <numerusform>%n unread</numerusform>
+            <numerusform>%n unread</numerusform>
+        </translation>
     </message>
     <message>
         <source>Sin leer</source>
@@ -1454,7 +1545,7 @@
     <name>Login</name>
     <message>
         <source>La sesión durará hasta que cierres crmtray. ¿Continuar?</source>
-        <translation>You will stay signed in until you close crmtray. Continue?</translation>
+        <translation>You will only stay signed in until you close crmtray. Continue?</translation>
     </message>
 </context>
 <context>
@@ -1473,7 +1564,7 @@
     </message>
     <message>
         <source>Correo electrónico</source>
-        <translation>E-mail</translation>
+        <translation>Email</translation>
     </message>
     <message>
         <source>Contraseña</source>
@@ -1481,7 +1572,7 @@
     </message>
     <message>
         <source>Las alertas de tu CRM, al momento.</source>
-        <translation>The alerts of your CRM, at once.</translation>
+        <translation>Your CRM alerts, in real time.</translation>
     </message>
     <message>
         <source>Entrar</source>
@@ -1501,15 +1592,15 @@
     </message>
     <message>
         <source>Falta la dirección del servidor.</source>
-        <translation>The server address is missing.</translation>
+        <translation>Enter the server address.</translation>
     </message>
     <message>
         <source>Falta el correo electrónico.</source>
-        <translation>The e-mail is missing.</translation>
+        <translation>Enter your email address.</translation>
     </message>
     <message>
         <source>Falta la contraseña.</source>
-        <translation>The password is missing.</translation>
+        <translation>Enter your password.</translation>
     </message>
 </context>
 <context>
@@ -1524,11 +1615,11 @@
     </message>
     <message>
         <source>Falta escribir el mensaje.</source>
-        <translation>Write the message.</translation>
+        <translation>Write a message first.</translation>
     </message>
     <message>
         <source>El mensaje es demasiado largo; el máximo son {} caracteres.</source>
-        <translation>The message is too long; the limit is {} characters.</translation>
+        <translation>The message is too long. The limit is {} characters.</translation>
     </message>
 </context>
 <context>
@@ -1539,7 +1630,14 @@
     </message>
     <message>
         <source>Ese momento ya pasó; hay que elegir uno futuro.</source>
-        <translation>That moment has passed; choose a future one.</translation>
+        <translation>That time has already passed. Choose a later one.</translation>
+    </message>
+</context>
+<context>
+    <name>News</name>
+    <message>
+        <source>Ver</source>
+        <translation>View</translation>
     </message>
 </context>
 <context>
@@ -1560,7 +1658,7 @@
     <name>Quiet</name>
     <message>
         <source>No molestar (del sistema)</source>
-        <translation>Do not disturb (the system&apos;s)</translation>
+        <translation>Do not disturb (system)</translation>
     </message>
     <message>
         <source>No molestar hasta las {}</source>
@@ -1581,17 +1679,23 @@
         <source>No molestar</source>
         <translation>Do not disturb</translation>
     </message>
-    <message>
-        <source>30 minutos</source>
-        <translation>30 minutes</translation>
+    <message numerus="yes">
+        <source>%n minutos</source>
+        <translation>
+            <numerusform>%n minute</numerusform>
+            <numerusform>%n minutes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n horas</source>
+        <translation>
+            <numerusform>%n hour</numerusform>
+            <numerusform>%n hours</numerusform>
+        </translation>
     </message>
     <message>
-        <source>1 hora</source>
-        <translation>1 hour</translation>
-    </message>
-    <message>
-        <source>Hasta mañana a las 8:00</source>
-        <translation>Until tomorrow at 8:00</translation>
+        <source>Hasta mañana a las {}</source>
+        <translation>Until tomorrow at {}</translation>
     </message>
     <message>
         <source>Desactivar</source>
@@ -1602,7 +1706,7 @@
     <name>Row</name>
     <message>
         <source>Lo decidió la administración de este equipo; aquí no se puede cambiar.</source>
-        <translation>Decided by the administrator of this computer; it cannot be changed here.</translation>
+        <translation>Set by this computer’s administrator; it cannot be changed here.</translation>
     </message>
 </context>
 <context>
@@ -1629,7 +1733,7 @@
     </message>
     <message>
         <source>No hay otros vendedores a quienes asignar.</source>
-        <translation>There are no other sellers to assign to.</translation>
+        <translation>There is no other seller to assign this to.</translation>
     </message>
     <message>
         <source>Falta elegir un vendedor.</source>
@@ -1641,6 +1745,10 @@
     <message>
         <source>Configuración — crmtray</source>
         <translation>Settings — crmtray</translation>
+    </message>
+    <message>
+        <source>Páginas</source>
+        <translation>Pages</translation>
     </message>
     <message>
         <source>Avisos</source>
@@ -1660,7 +1768,7 @@
     </message>
     <message>
         <source>Los cambios se guardan al momento.</source>
-        <translation>Changes are saved at once.</translation>
+        <translation>Changes are saved immediately.</translation>
     </message>
     <message>
         <source>Guardando…</source>
@@ -1672,15 +1780,15 @@
     </message>
     <message>
         <source>Cuando inicies la sesión, aquí se elige qué se avisa y cómo.</source>
-        <translation>Once you sign in, this is where you choose what you are told, and how.</translation>
+        <translation>Once you sign in, this is where you choose what to be alerted about, and how.</translation>
     </message>
     <message>
         <source>Sin conexión. Se muestra lo último que se supo; se podrá cambiar cuando vuelva.</source>
-        <translation>Offline. You see what was last known; it can be changed when the connection is back.</translation>
+        <translation>Offline. Showing your last known preferences; you can change them when you are back online.</translation>
     </message>
     <message>
         <source>Sin conexión. Tus preferencias se verán aquí cuando vuelva.</source>
-        <translation>Offline. Your preferences will be shown here when the connection is back.</translation>
+        <translation>Offline. Your preferences will appear here when you are back online.</translation>
     </message>
     <message>
         <source>No se pudieron cargar tus preferencias. {}</source>
@@ -1725,15 +1833,14 @@
     </message>
     <message>
         <source>Mientras no molestaban</source>
-        <translation>While you were not disturbed</translation>
+        <translation>While do not disturb was on</translation>
     </message>
-    <message>
-        <source>1 notificación más</source>
-        <translation>1 more notification</translation>
-    </message>
-    <message>
-        <source>{} notificaciones nuevas</source>
-        <translation>{} new notifications</translation>
+    <message numerus="yes">
+        <source>%n notificaciones nuevas</source>
+        <translation>
+            <numerusform>%n more notification</numerusform>
+            <numerusform>%n new notifications</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -1778,9 +1885,12 @@
         <source>nada sin leer</source>
         <translation>nothing unread</translation>
     </message>
-    <message>
-        <source>{} sin leer</source>
-        <translation>{} unread</translation>
+    <message numerus="yes">
+        <source>%n sin leer</source>
+        <translation>
+            <numerusform>%n unread</numerusform>
+            <numerusform>%n unread</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -1795,7 +1905,7 @@
     </message>
     <message>
         <source>Sin conexión con el servidor no se puede saber.</source>
-        <translation>Without a connection to the server there is no way to know.</translation>
+        <translation>This cannot be answered without a connection to the server.</translation>
     </message>
     <message>
         <source>El servidor ya no tiene esta notificación, o todavía no sabe explicarla.</source>
@@ -1814,7 +1924,7 @@
     <name>ZoneBox</name>
     <message>
         <source>La de la empresa</source>
-        <translation>The company&apos;s</translation>
+        <translation>Company time zone</translation>
     </message>
 </context>
 <context>
@@ -1825,7 +1935,7 @@
     </message>
     <message>
         <source>Este enlace lleva a {}, que no es el servidor del CRM.</source>
-        <translation>This link leads to {}, which is not the CRM server.</translation>
+        <translation>This link goes to {}, which is not your CRM server.</translation>
     </message>
     <message>
         <source>Abrir</source>
@@ -1836,29 +1946,8 @@
         <translation>Cancel</translation>
     </message>
     <message>
-        <source>Es del CRM: no volver a preguntar por {}</source>
-        <translation>It belongs to the CRM: do not ask again for {}</translation>
-    </message>
-</context>
-<context>
-    <name>box</name>
-    <message>
-        <source>crmtray no pudo empezar.</source>
-        <translation>crmtray could not start.</translation>
-    </message>
-</context>
-<context>
-    <name>self.tray_line</name>
-    <message>
-        <source></source>
-        <translation></translation>
-    </message>
-</context>
-<context>
-    <name>self.undo_bar.self</name>
-    <message>
-        <source>Notificaciones borradas</source>
-        <translation>Notifications cleared</translation>
+        <source>Es del CRM: no volver a preguntar</source>
+        <translation>It belongs to the CRM: don’t ask again</translation>
     </message>
 </context>
 </TS>

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crmtray import autostart, launch
+from crmtray import autostart, launch, paths
 from crmtray.autostart import APPROVED, RUN, Autostart, LaunchAgent, RunKey, XdgAutostart
 from tests.client.fake_registry import FakeRegistry
 
@@ -35,6 +35,37 @@ def test_each_profile_has_an_entry_of_its_own(both: tuple[Autostart, Autostart])
     other.enable()
     mine.disable()
     assert not mine.enabled() and other.enabled()
+
+
+@pytest.fixture
+def for_everybody(tmp_path: Path) -> Path:
+    """As the .deb's example, put into /etc/xdg/autostart by an administrator."""
+    file = tmp_path / "etc" / "autostart" / "crmtray.desktop"
+    file.parent.mkdir(parents=True)
+    file.write_bytes((Path(__file__).parents[2] / "packaging" / "linux" / "autostart.desktop").read_bytes())
+    return file
+
+
+def test_an_entry_for_everybody_counts_until_the_persons_own_says_no(
+    tmp_path: Path, for_everybody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "mine"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", f"{tmp_path / 'none'}:{for_everybody.parent.parent}")
+    start, own = autostart.for_profile("default"), tmp_path / "mine" / "autostart" / "crmtray.desktop"
+    before = for_everybody.read_bytes()
+    assert start.enabled() and not autostart.for_profile("work").enabled()
+    start.disable()
+    assert not start.enabled() and "Hidden=true" in own.read_text() and for_everybody.read_bytes() == before
+    start.enable()
+    assert start.enabled() and "Hidden" not in own.read_text()
+    own.unlink()
+    for_everybody.write_text(for_everybody.read_text() + "Hidden=true\n")
+    assert not start.enabled()
+
+
+def test_where_systems_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CONFIG_DIRS", raising=False)
+    assert paths.system_config_dirs() == [Path("/etc/xdg")]
 
 
 def test_this_machine_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,19 @@ def test_the_demo_without_a_display_runs_in_the_terminal(environment: dict[str, 
     assert "● En tiempo real" in lines and any("💬" in line for line in lines)
 
 
+def test_views_speak_the_language_of_the_system_or_the_configured_one(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    fill_cache(tmp_path)
+    empty = ("list", "--type", "follow_up_reminder")
+    english = environment | {"LC_ALL": "en_US.UTF-8", "LANGUAGE": ""}
+    assert run(english, *empty).stdout == "No notifications.\n"
+    assert run(environment | {"LANGUAGE": "fr:en_GB:es"}, *empty).stdout == "No notifications.\n"
+    (tmp_path / "crmtray").mkdir(exist_ok=True)
+    (tmp_path / "crmtray" / "config.toml").write_text('language = "es"\n')
+    assert run(english, *empty).stdout == "No hay notificaciones.\n"
+
+
 def test_the_demo_for_programs(environment: dict[str, str]) -> None:
     done = run(environment, "demo", "--duration", "8", "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]

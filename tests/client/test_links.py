@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from crmtray import __main__ as main
-from crmtray import launch, link_handler, paths
+from crmtray import command_line, launch, link_handler, paths
+from crmtray import start as starting
 from crmtray.config import ClientConfig
 from crmtray.links import BadLink, is_link, link, notification_id
 from tests.client.fake_registry import FakeRegistry
@@ -56,18 +56,19 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, s
     """Profile and notification the tray app is started for."""
     seen: list[tuple[str, str | None]] = []
 
-    def start(config: ClientConfig, minimized: bool, notification: str | None = None) -> None:
+    def start(config: ClientConfig, minimized: bool, notification: str | None = None) -> int:
         seen.append((config.profile, notification))
+        return 0
 
-    monkeypatch.setattr(main, "_run_tray", start)
-    monkeypatch.setattr(main, "_qt_works", lambda: False)
+    monkeypatch.setattr(starting, "run_tray", start)
+    monkeypatch.setattr(starting, "qt_works", lambda: False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     return seen
 
 
 def test_the_command_line_takes_a_link(opened: list[tuple[str, str | None]]) -> None:
     for arguments in ([link(ID)], ["--", link(ID)], ["--profile", "work", "--", link(ID)]):
-        assert CliRunner().invoke(main.app, arguments).exit_code == 0
+        assert CliRunner().invoke(command_line.app, arguments).exit_code == 0
     assert opened == [("default", ID), ("default", ID), ("work", ID)]
 
 
@@ -81,13 +82,27 @@ def test_the_command_line_takes_a_link(opened: list[tuple[str, str | None]]) -> 
     ],
 )
 def test_what_a_link_smuggles_in_is_refused(opened: list[tuple[str, str | None]], arguments: list[str]) -> None:
-    assert CliRunner().invoke(main.app, arguments).exit_code == 2
+    assert CliRunner().invoke(command_line.app, arguments).exit_code == 2
     assert opened == []
 
 
 def test_a_bad_link_is_one_line(opened: list[tuple[str, str | None]]) -> None:
-    done = CliRunner().invoke(main.app, ["crmtray://notification/7"])
+    done = CliRunner().invoke(command_line.app, ["crmtray://notification/7"])
     assert isinstance(done.exception, BadLink) and opened == []
+
+
+def test_a_start_by_the_desktop_is_what_the_command_line_makes_of_it(opened: list[tuple[str, str | None]]) -> None:
+    """These forms do without the command line's library; it must make the same of them."""
+    for arguments in ([], ["--minimized"], ["--profile", "work", "--minimized"], ["--", link(ID)], [link(ID)]):
+        asked = starting.understood(arguments)
+        assert asked is not None and asked.run() == 0
+        assert CliRunner().invoke(command_line.app, arguments).exit_code == 0
+        assert opened.pop() == opened.pop()
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--debug"], ["--profile"], ["--", "list"], ["--minimized", link(ID)]])
+def test_any_other_word_is_the_command_lines(arguments: list[str]) -> None:
+    assert starting.understood(arguments) is None
 
 
 # --- telling the system ------------------------------------------------------------------------------------------

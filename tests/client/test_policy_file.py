@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from crmtray import paths
-from crmtray.__main__ import app
 from crmtray.addresses import normalise_server
 from crmtray.cache import Cache
+from crmtray.command_line import app
 from crmtray.config import ClientConfig, ConfigError, load
 from crmtray.credentials import Credentials
 from crmtray.session import LoginFailed, Session

@@ -192,6 +192,17 @@ async def test_requests_say_which_program_and_device_asks() -> None:
         assert server.user_agents == {identity.user_agent()}
 
 
+async def test_it_ends_at_whatever_moment_it_is_told_to() -> None:
+    """Libraries lose a cancellation that meets an answer; then signing out and quitting would wait for ever."""
+    async with FakeServer.running() as server:
+        for turns in range(80):
+            running = asyncio.create_task(Realtime(server.url, deaf_hooks()).run())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.wait_for(asyncio.gather(running, return_exceptions=True), 20)
+
+
 async def test_a_server_that_accepts_and_says_nothing_is_given_up(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from crmtray.cache import Cache
 from crmtray.protocol import Notification, NotificationAction, User
+from crmtray.relative_time import day_month
 from crmtray.session import ConnectionState
 from crmtray.terminal import JsonOutput, TextOutput, View, clean, print_list, signed_in_line
+from crmtray.words import speak
 from tests.client.support import NOW, gone, item, page, put
 
 LOCAL_TIME = f"{NOW.astimezone():%H:%M}"
@@ -133,7 +135,7 @@ async def test_what_was_printed_is_not_toasted_later(cache: Cache) -> None:
 def test_a_list_has_dates_and_an_empty_one_says_so() -> None:
     stream = io.StringIO()
     print_list([at(1)], as_json=False, stream=stream)
-    assert lines(stream)[0].startswith(f"{NOW.astimezone():%d/%m %H:%M}  🔥")
+    assert lines(stream)[0].startswith(f"{day_month(NOW.astimezone()):>6} {LOCAL_TIME}  🔥")
     empty, nothing = io.StringIO(), io.StringIO()
     print_list([], as_json=False, stream=empty)
     print_list([], as_json=True, stream=nothing)
@@ -150,6 +152,24 @@ def test_a_list_has_dates_and_an_empty_one_says_so() -> None:
 )
 def test_who_is_signed_in(user: User, line: str) -> None:
     assert signed_in_line(user) == line
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    speak("en")
+    yield
+    speak("es")
+
+
+@pytest.mark.usefixtures("english")
+async def test_it_speaks_english_too(cache: Cache) -> None:
+    stream = io.StringIO()
+    view = View(cache, TextOutput(stream))
+    view.arrived([item(f"n{number}", number, created_at=NOW) for number in range(1, 12)], True)
+    assert lines(stream)[0] == "… and earlier: 1 hot lead"
+    print_list([], as_json=False, stream=stream)
+    assert lines(stream)[-1] == "No notifications."
+    assert signed_in_line(User("7", "t", "Ana", "a@b.c", "ceo")) == "Signed in: Ana (management)"
 
 
 def test_clean_keeps_words_and_emoji() -> None:

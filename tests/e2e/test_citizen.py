@@ -9,9 +9,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from dbus_fast import Message
+from dbus_fast.aio import MessageBus
 
 from tests.e2e.workstation import CRMTRAY, PASSWORD, Workstation, workstation
 from tests.harness.desktop import Desktop, desktop, wait_until
@@ -20,6 +23,7 @@ from tests.server.reference_crm import ReferenceCrm
 
 pytestmark = pytest.mark.timeout(180)
 
+PANEL = ["xfce4-panel", "--disable-wm-check", "--sm-client-disable"]
 NOBODYS = "crmtray://notification/00000000-0000-4000-8000-000000000000"
 
 
@@ -182,17 +186,48 @@ def test_the_icon_comes_back_with_the_panel(server: ServerProcess, tmp_path: Pat
     with desktop() as office, workstation(office, tmp_path) as station:
         station.sign_in(server.url, "juan@demo.example", PASSWORD)
         closed_center(station, office)
-        panels = [pid for pid in mine(office) if Path(command_of(pid)[0]).name == "xfce4-panel"]
-        assert panels
-        for panel in panels:
-            os.kill(panel, signal.SIGKILL)
+        kill_panel(office)
         wait_until(lambda: not icons(office), "the end of the panel")
-        command = ["xfce4-panel", "--disable-wm-check", "--sm-client-disable"]
-        with ended(office.start(command, tmp_path / "panel.log")):
+        with ended(office.start(PANEL, tmp_path / "panel.log")):
             wait_until(lambda: icons(office), "the icon")
             station.wait_for_tooltip("En tiempo real")
             assert not center_is_open(office), "a panel that was away for a moment is no desktop without a tray"
             station.stop()
+
+
+def test_a_panel_that_starts_long_after_it_gets_the_icon(server: ServerProcess, tmp_path: Path) -> None:
+    with desktop() as office, workstation(office, tmp_path) as station:
+        station.sign_in(server.url, "juan@demo.example", PASSWORD)
+        kill_panel(office)
+        station.start("--minimized")
+        wait_until(lambda: titles(office) == ["Notificaciones — crmtray"], "a window that stands for the icon")
+        with ended(office.start(PANEL, tmp_path / "panel.log")):
+            wait_until(lambda: titles(office) == [], "the end of the window")
+            icon = wait_until(lambda: embedded_icon(office), "the icon")
+            office.run(["xdotool", "mousemove", "--window", icon, "8", "8", "click", "1"])
+            wait_until(lambda: titles(office) == ["Notificaciones — crmtray"], "the center")
+            station.stop()
+
+
+def embedded_icon(office: Desktop) -> str:
+    """The window of an icon by the older protocol: Qt looks once in its life whether a panel speaks the newer one."""
+    tree = office.run(["xwininfo", "-root", "-tree"])
+    found = re.search(r'(0x[0-9a-f]+) "crmtray": \("crmtray" "crmtray"\)  22x22', tree)
+    return "" if found is None else found[1]
+
+
+def kill_panel(office: Desktop) -> None:
+    panels = [pid for pid in mine(office) if Path(command_of(pid)[0]).name == "xfce4-panel"]
+    assert panels
+    for panel in panels:
+        os.kill(panel, signal.SIGKILL)
+
+
+def titles(office: Desktop) -> list[str]:
+    """Of the windows of crmtray that the window manager has, minimized ones too."""
+    listed = re.findall(r"0x[0-9a-f]+", office.run(["xprop", "-root", "_NET_CLIENT_LIST"]))
+    named = [office.run(["xprop", "-id", window, "WM_CLASS", "_NET_WM_NAME"]) for window in listed]
+    return [title for text in named if '"crmtray"' in text for title in re.findall(r'_NET_WM_NAME.* = "(.*)"', text)]
 
 
 def test_docks_are_told_how_many_are_unread(
@@ -231,6 +266,58 @@ def test_after_a_sleep_it_connects_again_at_once(office: Desktop, station: Works
     finally:
         process.terminate()
         assert process.wait(20) == 0
+
+
+class FakeLogind:
+    """Says on a bus what logind says on the system's."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def __aenter__(self) -> FakeLogind:
+        self._bus = await MessageBus(bus_address=self._address).connect()
+        await self._bus.request_name("org.freedesktop.login1")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._bus.disconnect()
+
+    async def prepare_for_sleep(self, begins: bool) -> None:
+        place, interface = "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
+        await self._bus.send(Message.new_signal(place, interface, "PrepareForSleep", "b", [begins]))
+
+
+@contextmanager
+def system_bus(office: Desktop, folder: Path) -> Iterator[str]:
+    """A private one; its address."""
+    log = folder / "bus.log"
+    with ended(office.start(["dbus-daemon", "--session", "--nofork", "--print-address"], log)):
+        yield wait_until(lambda: "".join(re.findall(r"^unix:\S+$", log.read_text(), re.MULTILINE)), "the bus")
+
+
+async def test_it_hears_a_logind_that_starts_later_and_one_that_starts_again(
+    office: Desktop, station: Workstation, tmp_path: Path
+) -> None:
+    log, slept = tmp_path / "other.log", "the machine slept: connecting again"
+    command = [*CRMTRAY, "--minimized", "--log-level", "INFO"]
+    with system_bus(office, tmp_path) as bus:
+        process = office.start(command, log, DBUS_SYSTEM_BUS_ADDRESS=bus)
+        try:
+            station.wait_for_tooltip("En tiempo real")
+            for times in (1, 2):
+                async with FakeLogind(bus) as logind:
+                    await logind.prepare_for_sleep(True)
+                    await logind.prepare_for_sleep(False)
+                    wait_until(partial(said, log, slept, times), "one new connection for each sleep")
+            station.wait_for_tooltip("En tiempo real")
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+    assert said(log, slept, 2)
+
+
+def said(log: Path, words: str, times: int) -> bool:
+    return log.read_text().count(words) == times
 
 
 def test_what_was_cleared_stays_cleared_when_the_desktop_ends_it(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +44,25 @@ def test_without_a_display_the_terminal_shows_the_same(role: str, tmp_path: Path
     assert len(alerts) >= 3 and all(alert["title"] and alert["actions"] for alert in alerts)
     assert len({alert["id"] for alert in alerts}) == len(alerts), "nothing twice"
     assert any(line.get("state") == "real_time" for line in said)
+
+
+def test_the_demo_goes_by_the_clock_of_this_machine(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "crmtray_server", "demo"]
+    environment = os.environ | {"HOME": str(tmp_path), "TZ": "Europe/Madrid"}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None and server.stdin is not None
+        ready = json.loads(server.stdout.readline())
+        signed_in = _asked(f"{ready['url']}/auth/login", {"email": ready["email"], "password": ready["password"]})
+        settings = _asked(f"{ready['url']}/notifications/settings", None, signed_in["access_token"])
+        server.stdin.close()
+    assert settings["timezone"] == "Europe/Madrid"
+
+
+def _asked(url: str, body: dict[str, str] | None, token: str = "") -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.load(response)
 
 
 def test_a_wrong_role_is_a_usage_error() -> None:

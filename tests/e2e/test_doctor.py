@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -121,8 +122,18 @@ def test_a_copied_diagnosis_is_in_the_clipboard(station: Workstation, server: Se
         assert station.crmtray("logout").returncode == 0
 
 
+def fake_file_manager(session: Desktop) -> Path:
+    """What opens folders in this desktop writes down which, and shows nothing."""
+    folder = Path(session.environment["DESK_DIR"]) / "bin"
+    program, opened = folder / "xdg-open", folder / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" > "{opened}"\n')
+    program.chmod(0o755)
+    return opened
+
+
 def test_a_crash_of_the_program_is_told_of_at_the_next_start(station: Workstation, server: ServerProcess) -> None:
     """A native one, as a bug in a library makes it."""
+    opened = fake_file_manager(station.desktop)
     station.sign_in(server.url, "juan@demo.example", PASSWORD)
     station.start("--minimized")
     station.wait_for_tooltip("En tiempo real")
@@ -134,8 +145,9 @@ def test_a_crash_of_the_program_is_told_of_at_the_next_start(station: Workstatio
         toast = station.wait_for_toast("crmtray tuvo un fallo")
         report = Path(toast.split(" está en ")[1].strip())
         assert "Fatal Python error: Segmentation fault" in report.read_text()
-        station.press("Copiar diagnóstico", "xfce4-notifyd")
-        station.wait_for_toast("Diagnóstico copiado")
+        station.press("Abrir la carpeta", "xfce4-notifyd")
+        address = wait_until(lambda: opened.read_text().strip() if opened.exists() else "", "the folder")
+        assert Path(unquote(address).removeprefix("file://")) == report.parent
         station.stop()
         station.start("--minimized")
         station.wait_for_tooltip("En tiempo real")

@@ -41,14 +41,27 @@ def showing(node: Node) -> bool:
 
 
 def describe(program: str, node: Node, path: tuple[int, ...]) -> dict[str, Any]:
-    text = node.get_text_iface()
+    text, states = node.get_text_iface(), node.get_state_set()
     return {
         "app": program,
         "role": node.get_role_name(),
         "name": node.get_name() or "",
+        "description": node.get_description() or "",
         "text": Atspi.Text.get_text(text, 0, -1) if text is not None else "",
         "path": list(path),
+        "focusable": bool(states.contains(Atspi.StateType.FOCUSABLE)),
+        "focused": bool(states.contains(Atspi.StateType.FOCUSED)),
+        "place": place(node),
     }
+
+
+def place(node: Node) -> list[int]:
+    """Left, top, width and height on the screen; of what has no place: nothing."""
+    component = node.get_component_iface()
+    if component is None:
+        return []
+    found = component.get_extents(Atspi.CoordType.SCREEN)
+    return [found.x, found.y, found.width, found.height]
 
 
 def find(application: str, name: str) -> Iterator[Node]:

@@ -49,7 +49,8 @@ class Desktop:
     # --- AT-SPI ------------------------------------------------------------------------------------------------
 
     def seen(self, application: str = "") -> list[dict[str, Any]]:
-        """Everything showing: `{"app", "role", "name", "text", "path"}`, of one application or of all."""
+        """Everything showing, of one application or of all: what it is called and says, whether it can have the focus
+        or has it, and where it is (see `describe` of the hands)."""
         found: list[dict[str, Any]] = json.loads(self._hands("list", application))
         return found
 

@@ -21,6 +21,7 @@ from crmtray.cache import Cache
 from crmtray.outbox import Outbox
 from crmtray.ui.center import Center
 from crmtray.ui.garbage import collect
+from crmtray.ui.language import Language
 from crmtray.ui.models import NotificationModel
 from crmtray.ui.theme import Theme
 from tests.client.support import NOW
@@ -49,6 +50,12 @@ def garbage_stays_here() -> Iterator[None]:
     yield
     collect()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def spanish(qapp: QApplication) -> None:
+    """As the program starts on a Spanish desktop, whatever a test before has changed."""
+    Language.of(qapp).use("es")
 
 
 @pytest.fixture(autouse=True)

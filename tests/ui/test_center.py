@@ -204,7 +204,7 @@ def test_without_a_tray_it_is_a_window_that_says_why(center: Center, cache: Cach
 
 def test_it_opens_at_an_item_even_when_narrowed(center: Center, cache: Cache) -> None:
     opened(center, cache, item("a", 1, read=True), item("b", 2))
-    QTest.mouseClick(center.header.unread_tab, Qt.MouseButton.LeftButton)
+    center.header.unread_tab.click()
     assert center._model.rowCount() == 1
     center.show_item("a")
     assert center.list.currentIndex().data(ITEM).id == "a"
@@ -312,7 +312,8 @@ def test_tab_reaches_every_button_there_is(center: Center, cache: Cache) -> None
         reached.add(QApplication.focusWidget())
     buttons = {button for button in center.findChildren(QAbstractButton) if button.isVisible()}
     tabs = [center.header.all_tab, center.header.unread_tab, center.header.snoozed_tab]
-    assert len(buttons) > 8 and buttons - reached == set(tabs[1:]), "of the tabs only the chosen one"
+    # Qt's own buttons that would scroll a row of tabs are never shown.
+    assert len(buttons) > 5 and buttons <= reached and center.header._tabs in reached
     tabs[0].setFocus()
     keys(center, Qt.Key.Key_Right)
     assert center._model.narrowing.unread and tabs[1].hasFocus()

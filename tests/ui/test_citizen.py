@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from PySide6.QtCore import QEvent, QLocale, Qt, QUrl
-from PySide6.QtGui import QFileOpenEvent, QSessionManager
+from PySide6.QtCore import QEvent, QLocale, QPointF, Qt, QUrl
+from PySide6.QtGui import QFileOpenEvent, QMouseEvent, QSessionManager
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
@@ -20,6 +24,8 @@ from crmtray.ui import app as program
 from crmtray.ui.desk import Desk
 from crmtray.ui.language import Language
 from crmtray.ui.models import ITEM
+from crmtray.ui.power import Power
+from crmtray.ui.taskbar import AUMID
 from crmtray.ui.theme import Theme
 from crmtray.ui.tray import GONE_LOOKS, Tray
 from tests.client.fake_server import PASSWORD, USER
@@ -37,6 +43,10 @@ def current(office: Office) -> str | None:
 def noticed(office: Office) -> str:
     bar = office.desk.center.notice_bar
     return bar.text if bar.isVisible() else ""
+
+
+def snoozed_tab_is_open(office: Office) -> bool:
+    return office.desk.center.header.narrowing.snoozed
 
 
 # --- links --------------------------------------------------------------------------------------------------------
@@ -80,14 +90,20 @@ async def test_offline_nobody_can_say_that_an_item_is_gone(theme: Theme) -> None
         await wait_until(lambda: noticed(office).startswith("Sin conexión no se puede buscar"), "a sentence")
 
 
-async def test_a_snoozed_item_is_said_to_be_snoozed(theme: Theme) -> None:
+async def test_a_snoozed_item_is_shown_among_the_snoozed_ones(theme: Theme) -> None:
     async with working(theme) as office:
         later = datetime.now(UTC) + timedelta(hours=3)
         await office.server.add(replace(item(ONE, 0, created_at=datetime.now(UTC)), snoozed_until=later))
         await office.sign_in()
-        await wait_until(lambda: office.desk.cache.get(ONE), "the item")
-        office.desk.show_notification(ONE)
-        assert noticed(office).startswith("Esa notificación está pospuesta hasta el ")
+        await tell(office, TWO)
+        await wait_until(lambda: office.desk.cache.get(ONE) and office.desk.cache.get(TWO), "the items")
+        center = office.desk.center
+        for opens in (office.desk.show_notification, office.desk.toasts.opened.emit):
+            center.close()
+            opens(ONE)
+            assert current(office) == ONE and noticed(office) == "" and snoozed_tab_is_open(office)
+            opens(TWO)
+            assert current(office) == TWO and not snoozed_tab_is_open(office)
 
 
 async def test_a_link_waits_for_who_is_to_sign_in(theme: Theme) -> None:
@@ -234,6 +250,144 @@ def test_a_panel_that_restarts_is_no_desktop_without_a_tray(
     there = True
     tray.look()
     assert told == [False, True]
+
+
+async def test_a_tray_that_comes_late_takes_the_place_of_the_window(theme: Theme) -> None:
+    async with working(theme) as office:
+        office.desk._hosted(False)
+        await office.sign_in()
+        center = office.desk.center
+        center.showMinimized()
+        office.desk._hosted(True)
+        assert not center.isVisible(), "nobody asked for it: it only stood for the icon"
+        office.desk._hosted(False)
+        office.desk._hosted(True)
+        assert center.isVisible() and center.tray_line.text == "", "who reads in it goes on"
+
+
+async def test_what_ended_during_a_sleep_is_told_right_after_it(theme: Theme) -> None:
+    async with working(theme) as office:
+        desk = office.desk
+        await office.sign_in()
+        desk.center.close()
+        desk.quiet.choose("half_hour")
+        await tell(office, ONE)
+        await wait_until(lambda: desk.model.rowCount() == 1, "the row")
+        assert office.service.cards == {}
+        desk.quiet._clock = lambda: datetime.now(UTC) + timedelta(minutes=31)
+        power = Power()
+        power.resumed.connect(desk.quiet.look)
+        power._prepare(True)
+        assert desk.quiet.until is not None
+        power._prepare(False)
+        assert not desk.quiet.active
+        await wait_until(lambda: office.service.cards, "what came meanwhile")
+        assert "No molestar" not in desk.tray.tooltip
+
+
+class FakeWindow:
+    """The window manager's side of the center."""
+
+    def __init__(self) -> None:
+        self.moves = 0
+
+    def startSystemMove(self) -> None:
+        self.moves += 1
+
+
+async def test_the_header_moves_the_window_when_it_is_dragged_and_not_when_it_is_clicked(
+    theme: Theme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working(theme) as office:
+        center, window = office.desk.center, FakeWindow()
+        center.set_hosted(True)
+        center.open()
+        monkeypatch.setattr(center, "windowHandle", lambda: window)
+        at = QPointF(center.header.rect().center())
+        QTest.mouseClick(center.header, Qt.MouseButton.LeftButton, pos=at.toPoint())
+        assert window.moves == 0
+        left = Qt.MouseButton.LeftButton
+        moved = QMouseEvent(
+            QEvent.Type.MouseMove, at, at, Qt.MouseButton.NoButton, left, Qt.KeyboardModifier.NoModifier
+        )
+        QApplication.sendEvent(center, moved)
+        assert window.moves == 1
+
+
+# --- what the system is told of this process, and what Qt says -----------------------------------------------------
+
+WINDOWS = """
+import ctypes, sys
+from types import SimpleNamespace
+from PySide6.QtWidgets import QApplication
+from crmtray.config import ClientConfig
+from crmtray.ui import app
+
+class FakeShell:
+    "shell32 of Windows."
+    def SetCurrentProcessExplicitAppUserModelID(self, id):
+        print(id, QApplication.instance() is None)
+        return {answer}
+
+ctypes.windll = SimpleNamespace(shell32=FakeShell())
+sys.platform = "win32"
+made = app._application(ClientConfig())
+sys.platform = "linux"
+print(made is QApplication.instance())
+"""
+
+
+@pytest.mark.parametrize("answer", [0, -2147024809])
+def test_windows_is_told_the_name_before_there_is_an_application(answer: int) -> None:
+    done = python(WINDOWS.replace("{answer}", str(answer)))
+    assert done.stdout.split() == ["crmtray", "True", "True"], done.stderr
+    installer = Path(__file__).parents[2] / "packaging" / "windows" / "crmtray.iss"
+    assert f'#define Aumid "{AUMID}"' in installer.read_text(encoding="utf-8-sig"), "that of the shortcut"
+
+
+QT_SPEAKS = """
+import logging, sys
+from pathlib import Path
+from PySide6.QtCore import QLoggingCategory, qCCritical, qCWarning, qDebug, qWarning
+from crmtray import log_file
+from crmtray.config import ClientConfig
+from crmtray.ui import app
+log_file.log_to_stderr("WARNING")
+log_file.log_to_file(Path(sys.argv[1]))
+made = app._application(ClientConfig())
+screen, other = QLoggingCategory("qt.qpa.screen"), QLoggingCategory("driver")
+for _ in range(3):
+    qCWarning(screen, "no such screen; password=canario-9f3d")
+qCCritical(other, "broken")
+qWarning("plain")
+qDebug("not at this level")
+"""
+
+
+def test_what_qt_says_is_in_the_log_file_and_not_in_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "crmtray.log"
+    done = python(QT_SPEAKS, str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(" ", 2)[2] for line in file.read_text().splitlines()] == [
+        "WARNING qt.qpa.screen: no such screen; password=[secret]",
+        "ERROR qt.driver: broken",
+        "WARNING qt.default: plain",
+    ]
+
+
+def test_of_what_qt_ends_the_process_the_terminal_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "missing")
+    file = tmp_path / "crmtray.log"
+    done = python(QT_SPEAKS, str(file))
+    assert done.returncode == -signal.SIGABRT
+    last = "no Qt platform plugin could be initialized"
+    assert last in done.stderr and last in file.read_text()
+    assert 'WARNING qt.qpa.plugin: Could not find the Qt platform plugin "missing"' in file.read_text()
+
+
+def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("language", ["es", "en"])

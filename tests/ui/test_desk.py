@@ -17,6 +17,7 @@ from crmtray.protocol import NotificationAction
 from crmtray.ui.desk import Desk
 from crmtray.ui.models import ITEM
 from crmtray.ui.theme import Theme
+from crmtray.ui.toast_window import ToastStack
 from crmtray.ui.tray import Tray
 from tests.client.fake_server import PASSWORD, FakeServer
 from tests.client.support import item, wait_until
@@ -76,6 +77,24 @@ async def test_news_reaches_row_badge_and_toast_and_a_button_the_server(theme: T
         assert "nada sin leer" in office.desk.tray.tooltip
         await wait_until(lambda: office.requested("/notifications/a/read"), "the server to be told")
         await wait_until(lambda: office.service.withdrawn == ["a"], "the toast to go")
+
+
+async def test_without_a_service_news_come_into_the_center_that_is_in_use(theme: Theme) -> None:
+    async with working(theme) as office:
+        office.service.works = False
+        await office.sign_in()
+        center, stack = office.desk.center, office.desk.toasts._own
+        await tell(office, "a")
+        await wait_until(lambda: office.desk.model.rowCount() == 1, "the row")
+        assert not center.notice_bar.isVisible(), "one sees it"
+        center.header.filters.priorities.add("low")
+        center.header.filters.changed.emit()
+        await tell(office, "b")
+        await wait_until(lambda: center.notice_bar.isVisible(), "a sentence about what a filter hides")
+        assert center.notice_bar.text == "Lead caliente" and center.notice_bar.button.text() == "Ver"
+        QTest.mouseClick(center.notice_bar.button, Qt.MouseButton.LeftButton)
+        assert center.list.currentIndex().data(ITEM).id == "b"
+        assert isinstance(stack, ToastStack) and stack.windows == {}
 
 
 async def test_a_link_opens_from_the_toast(theme: Theme) -> None:

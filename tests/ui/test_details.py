@@ -32,8 +32,8 @@ def test_a_hot_lead_in_the_words_of_a_seller() -> None:
     assert shown(data) == [
         ("Cliente", "Carlos Rodríguez"),
         ("Teléfono", "+54911"),
-        ("Probabilidad de conversión", "85,5 %"),
-        ("Valor estimado", "$ 12.500,5"),
+        ("Probabilidad de conversión", "85,5\u00a0%"),
+        ("Valor estimado", "$\u00a012.500,5"),
         ("Origen", "Meta Ads"),
         ("Acción recomendada", "Contactar inmediatamente"),
     ]
@@ -42,9 +42,9 @@ def test_a_hot_lead_in_the_words_of_a_seller() -> None:
 @pytest.mark.parametrize(
     ("metric", "value", "threshold", "said"),
     [
-        ("avg_response_time_minutes", 42.25, 30, ("42,2 min", "30 min")),
+        ("avg_response_time_minutes", 42.25, 30, ("42,2\u00a0min", "30\u00a0min")),
         ("unanswered_conversations", 7, 5, ("7", "5")),
-        ("conversion_rate", 0.05, 0.1, ("5 %", "10 %")),
+        ("conversion_rate", 0.05, 0.1, ("5\u00a0%", "10\u00a0%")),
     ],
 )
 def test_a_figure_is_read_as_its_metric_says(
@@ -60,9 +60,9 @@ def test_a_figure_is_read_as_its_metric_says(
         ("scheduled_time", "2026-02-28T09:05:00Z", "mañana 9:05"),
         ("scheduled_time", "no es una hora", "no es una hora"),
         ("due_date", "0001-01-01T00:00:00+23:00", "0001-01-01T00:00:00+23:00"),
-        ("hours_without_response", 1.5, "1,5 horas"),
-        ("hours_without_response", 1.0, "1 hora"),
-        ("hours_without_response", 0.5, "30 min"),
+        ("hours_without_response", 1.5, "1,5\u00a0horas"),
+        ("hours_without_response", 1.0, "1\u00a0hora"),
+        ("hours_without_response", 0.5, "30\u00a0min"),
         ("invoice", {"number": "F-1", "paid": False}, "Number: F-1; Paid: No"),
         ("tags", ["a", 2, None, True], "a, 2, Sí"),
         ("previous_notes", "<b>uno</b>\n\u202edos\x00", "<b>uno</b> dos"),

@@ -23,7 +23,7 @@ def test_enter_opens_the_details_and_escape_goes_back_to_the_row(center: Center,
     opened(center, cache, item("a", 1), replace(item("b", 2), data={"lead_name": "Ana", "probability": 0.85}))
     keys(center, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Return)
     assert center.details.isVisible() and not center.header.filters.isVisible()
-    for text in ("Lead caliente", "Ana Pérez quiere comprar", "Cliente", "Ana", "85 %", "Alta", "Sin leer"):
+    for text in ("Lead caliente", "Ana Pérez quiere comprar", "Cliente", "Ana", "85\u00a0%", "Alta", "Sin leer"):
         assert text in labels(center.details), text
     keys(center, Qt.Key.Key_Escape)
     assert center.list.isVisible() and center.list.hasFocus() and center.list.currentIndex().data(ITEM).id == "b"

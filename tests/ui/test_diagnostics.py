@@ -78,14 +78,17 @@ async def test_the_diagnosis_is_copied_without_secrets(theme: Theme) -> None:
 
 async def test_a_crash_is_told_of_once_with_the_way_to_its_report(theme: Theme) -> None:
     report = Reports(paths.log_file("default")).write("fault", [])
-    async with at_work(theme, []) as (desk, _):
+    pages: list[str] = []
+    async with at_work(theme, pages) as (desk, _):
         service = desk.toasts._desktop = FakeDesktop()
         await desk.start(minimized=True)
         await wait_until(lambda: service.cards, "a toast")
         [card] = service.cards.values()
         assert str(report) in f"{card.title} {card.body}"
-        QGuiApplication.clipboard().setText("")
+        assert card.buttons[0].label == "Abrir la carpeta"
         card.buttons[0].pressed()
+        assert pages == [QUrl.fromLocalFile(str(paths.log_file("default").parent)).toString()]
+        desk.diagnostics.copy()
         await wait_until(lambda: "crash reports: 1" in QGuiApplication.clipboard().text(), "the diagnosis")
     async with at_work(theme, []) as (desk, _):
         service = desk.toasts._desktop = FakeDesktop()

@@ -48,6 +48,29 @@ def test_priorities_are_chosen_from_a_menu_with_numbers_and_taken_back(center: C
     assert center._model.rowCount() == 3 and filters.priority_button.text().startswith("Prioridad")
 
 
+def test_kinds_without_a_hit_stay_in_their_place_while_a_priority_is_chosen(center: Center, cache: Cache) -> None:
+    opened(center, cache, item("a", 1, priority="urgent"), item("b", 2, type=FOLLOW_UP, priority="low"))
+    filters = center.header.filters
+    QTest.mouseClick(filters.chips[FOLLOW_UP], Qt.MouseButton.LeftButton)
+    center._show_counts()
+    filters.fill_menu()
+    assert [entry.text() for entry in filters.priority_menu.actions()[:4]] == [
+        "Urgente (0)",
+        "Alta (0)",
+        "Media (0)",
+        "Baja (1)",
+    ]
+    filters.priority_menu.actions()[0].trigger()
+    center._show_counts()
+    assert counted(center) == {"hot_lead": "1", FOLLOW_UP: "0"} and shown_ids(center) == []
+    chosen = filters.chips[FOLLOW_UP]
+    assert chosen.isChecked() and chosen.isEnabled(), "it can be taken back"
+    QTest.mouseClick(chosen, Qt.MouseButton.LeftButton)
+    center._show_counts()
+    assert counted(center) == {"hot_lead": "1", FOLLOW_UP: "0"} and shown_ids(center) == ["a"]
+    assert not filters.chips[FOLLOW_UP].isEnabled() and filters.chips["hot_lead"].isEnabled()
+
+
 def test_a_filter_that_lets_nothing_through_says_so_and_can_be_taken_back(center: Center, cache: Cache) -> None:
     opened(center, cache, item("a", 1), item("b", 2, type=FOLLOW_UP))
     QTest.mouseClick(center.header.filters.chips[FOLLOW_UP], Qt.MouseButton.LeftButton)
@@ -63,7 +86,7 @@ def test_the_snoozed_ones_have_a_tab_with_their_number(center: Center, cache: Ca
     outbox.snooze("a", NOW + timedelta(hours=3))
     center._show_counts()
     assert center.header.snoozed_tab.text() == "Pospuestas  1"
-    QTest.mouseClick(center.header.snoozed_tab, Qt.MouseButton.LeftButton)
+    center.header.snoozed_tab.click()
     assert shown_ids(center) == ["a"]
     center.show_item("b")
     assert shown_ids(center) == ["b"] and center.header.all_tab.isChecked()
@@ -92,5 +115,5 @@ def test_all_is_offered_only_while_all_is_shown(center: Center, cache: Cache) ->
         (chip, False, False),
         (chip, True, True),
     ):
-        QTest.mouseClick(tab, Qt.MouseButton.LeftButton)
+        tab.click()
         assert (center.read_all_button.isEnabled(), center.clear_button.isEnabled()) == (read_all, clear), tab.text()

@@ -67,7 +67,7 @@ def test_it_says_until_when(cache: Cache, clock: Clock, qapp: QApplication) -> N
     quiet.choose("hour")
     assert quiet.words == "No molestar hasta las 13:00"
     quiet.choose("tomorrow")
-    assert quiet.words == "No molestar hasta mañana a las 08:00"
+    assert quiet.words == "No molestar hasta mañana a las 8:00"
     quiet.choose("off")
     assert (quiet.active, quiet.words) == (False, "")
 
@@ -85,6 +85,17 @@ def test_it_survives_a_restart_and_ends_by_itself(tmp_path: Path, clock: Clock, 
         clock.now = NOW + timedelta(hours=1)
     assert not quiet.active and again.do_not_disturb == [None, None]
     again.close()
+
+
+def test_one_that_ended_during_a_sleep_ends_right_after_it(cache: Cache, clock: Clock, qtbot: QtBot) -> None:
+    quiet, told = Quiet(cache, clock=clock), list[bool]()
+    quiet.ended.connect(lambda: told.append(quiet.active))
+    quiet.choose("hour")
+    quiet.look()
+    assert told == [] and quiet._timer.isActive()
+    clock.now += timedelta(hours=7)
+    quiet.look()
+    assert told == [False] and not quiet._timer.isActive()
 
 
 def test_one_that_ended_while_the_program_did_not_run_is_told_at_the_start(
@@ -151,6 +162,9 @@ def test_it_shows_in_the_tooltip_and_is_chosen_in_the_menu(qapp: QApplication) -
     for entry in entries:
         entry.trigger()
     assert chosen == ["half_hour", "hour", "tomorrow", "off"]
+    assert tray.quiet_menu.title() == "No molestar hasta las 15:30"
+    tray.set_quiet("", ours=False)
+    assert tray.quiet_menu.title() == "No molestar"
     tray.set_quiet("No molestar (del sistema)", ours=False)
     assert not next(entry for entry in tray.quiet_menu.actions() if entry.text() == "Desactivar").isEnabled()
     tray.set_user(None)

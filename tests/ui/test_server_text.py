@@ -58,6 +58,7 @@ def judge_menu(menu: QMenu) -> int:
 
 async def told(office: Office, text: str) -> None:
     await office.sign_in()
+    office.desk.center.hide()  # where it would be told otherwise
     action = NotificationAction(text, "contact_lead", {"lead_id": "7"})
     ask = NotificationAction(text, "notify_seller", {"seller_id": "7"})
     data = {"lead_name": text, "phone_number": text, "location": text}

@@ -544,9 +544,9 @@ def test_it_is_all_within_reach_of_the_tab_key(desk: Desk) -> None:
         QTest.keyClick(desk.window.focusWidget() or desk.window, Qt.Key.Key_Tab)
     wanted = {*desk.alerts.kinds.values(), desk.alerts.priority, desk.alerts.push, desk.alerts.address}
     wanted |= {desk.alerts.zone, desk.alerts.language, desk.alerts.hours.end, *desk.alerts.days.buttons.values()}
-    assert wanted | {desk.window.close_button, desk.window.alerts_tab} <= set(reached)
+    assert wanted | {desk.window.close_button, desk.window._tabs} <= set(reached)
     desk.window.alerts_tab.setFocus()
-    QTest.keyClick(desk.window.alerts_tab, Qt.Key.Key_Right)
+    QTest.keyClick(desk.window._tabs, Qt.Key.Key_Right)
     assert desk.computer.isVisible() and desk.window.computer_tab.hasFocus()
 
 

@@ -285,6 +285,28 @@ def test_it_does_not_come_again(
     assert desktop.cards == {}
 
 
+def test_how_often_it_came_holds_over_a_restart(
+    cache: Cache, desktop: FakeDesktop, stack: ToastStack, spawner: Spawner, clock: Clock, qapp: QApplication
+) -> None:
+    fill(cache, [])
+    times = 0
+    for start in range(4):
+        toasts = Toasts(cache, desktop, stack, spawner, clock=clock)
+        repeating(toasts)
+        if start == 0:
+            arrive(toasts, cache, "a", priority="urgent")
+        desktop.cards.clear()
+        toasts.repeat()
+        assert desktop.cards == {}, "a start is no reason to be told again"
+        for _ in range(2):
+            clock.advance(minutes=5)
+            toasts.repeat()
+            times += list(desktop.cards) == ["a"]
+            desktop.cards.clear()
+        asyncio.run(toasts.close())
+    assert times == 3 and cache.told == {}
+
+
 def test_sounds_follow_the_priority_one_at_a_time_and_can_be_off(
     toasts: Toasts, cache: Cache, desktop: FakeDesktop, clock: Clock
 ) -> None:
@@ -342,6 +364,68 @@ def test_without_a_service_our_own_window_comes_and_only_that(
 def test_a_sentence_of_ours_is_a_toast_too(toasts: Toasts, desktop: FakeDesktop) -> None:
     toasts.notice("El servidor no aceptó los datos.")
     assert [card.body for card in desktop.cards.values()] == ["El servidor no aceptó los datos."]
+
+
+# --- beside the center ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def center(stack: ToastStack, qtbot: QtBot) -> QWidget:
+    """Where a click on a tray icon at the lower right opens it."""
+    center = QWidget(None, Qt.WindowType.Tool | Qt.WindowType.FramelessWindowHint)
+    qtbot.addWidget(center)
+    free = center.screen().availableGeometry()
+    center.setGeometry(free.right() - 400, free.bottom() - 500, 384, 492)
+    stack.give_way_to(center)
+    return center
+
+
+def test_an_own_window_is_never_over_the_open_center(stack: ToastStack, center: QWidget) -> None:
+    asyncio.run(stack.show(card("before", seconds=None)))
+    usual = stack.windows["before"].geometry()
+    center.show()
+    assert not stack.windows["before"].geometry().intersects(center.frameGeometry())
+    asyncio.run(stack.show(card("after", seconds=None)))
+    windows = list(stack.windows.values())
+    free = center.screen().availableGeometry()
+    assert all(free.contains(window.geometry()) for window in windows)
+    assert not any(window.geometry().intersects(center.frameGeometry()) for window in windows)
+    center.move(free.left() + 20, free.top() + 20)
+    assert stack.windows["after"].geometry() == usual
+    center.move(free.right() - 400, free.bottom() - 500)
+    center.close()
+    assert stack.windows["after"].geometry() == usual
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_while_the_center_is_in_use_it_is_told_there(
+    again: bool,
+    cache: Cache,
+    desktop: FakeDesktop,
+    stack: ToastStack,
+    spawner: Spawner,
+    clock: Clock,
+    played: list[Sound],
+) -> None:
+    fill(cache, [])
+    in_use, told = not again, list[tuple[str, object]]()
+    toasts = Toasts(cache, desktop, stack, spawner, looked_at=lambda: in_use, play=played.append, clock=clock)
+    toasts.seen.connect(lambda title, id: told.append((title, id)))
+    repeating(toasts)
+    desktop.works = again
+    arrive(toasts, cache, "a", priority="urgent")
+    if again:
+        in_use = True
+        desktop.cards.clear()
+        clock.advance(minutes=5)
+        toasts.repeat()
+    assert told == [("Lead caliente", "a")] and [sound.resource for sound in played] == ["sounds/urgent.wav"]
+    assert stack.windows == {} and desktop.cards == {}
+    in_use = False
+    clock.advance(minutes=5)
+    toasts.repeat()
+    assert "a" in (desktop.cards if again else stack.windows), "it is still unread"
+    asyncio.run(toasts.close())
 
 
 # --- our own windows -------------------------------------------------------------------------------------------

@@ -112,3 +112,19 @@ def test_a_tray_that_comes_later_is_told(qapp: QApplication, monkeypatch: pytest
     tray.look()
     tray.look()
     assert told == [True] and tray.available
+
+
+def test_what_is_clicked_before_anything_is_behind_the_icon_is_told_later(qtbot: QtBot) -> None:
+    tray = Tray()
+    told: list[str] = []
+    tray.opened.connect(lambda: told.append("opened"))
+    tray.quitted.connect(lambda: told.append("quitted"))
+    tray.hold()
+    tray._activated(QSystemTrayIcon.ActivationReason.Trigger)
+    tray._quit.trigger()
+    tray._quit.trigger()
+    assert told == []
+    assert tray.release() and told == ["quitted"]
+    tray._quit.trigger()
+    assert told == ["quitted", "quitted"]
+    tray.hide()
