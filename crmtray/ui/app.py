@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -204,18 +205,19 @@ async def _until_ended(
     app: QApplication,
     desk: Desk,
     start: Callable[[], Awaitable[None]],
-    failure: Callable[[], str | None] = lambda: None,
+    failure: Callable[[], str | None] | None = None,
 ) -> int:
+    """`failure` is asked now and then why it cannot go on, None while it can."""
     _end_on_signals(desk.ended)
     asked = _Asked(desk)
     app.installEventFilter(asked)
     app.commitDataRequest.connect(asked.commit)
     try:
         await start()
-        while not desk.ended.is_set():
-            if (reason := failure()) is not None:
-                raise Failure(reason)
-            await _wait(desk.ended)
+        if failure is None:
+            await desk.ended.wait()
+        else:
+            await _watch(desk.ended, failure)
         return 0
     finally:
         app.commitDataRequest.disconnect(asked.commit)
@@ -224,12 +226,13 @@ async def _until_ended(
         await desk.close()
 
 
-async def _wait(ended: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(WATCH_SECONDS):
-            await ended.wait()
-    except TimeoutError:
-        return
+async def _watch(ended: asyncio.Event, failure: Callable[[], str | None]) -> None:
+    while not ended.is_set():
+        if (reason := failure()) is not None:
+            raise Failure(reason)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_SECONDS):
+                await ended.wait()
 
 
 class _Asked(QObject):

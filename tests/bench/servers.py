@@ -28,7 +28,7 @@ from pydantic import SecretStr
 from crmtray.protocol import Change, Notification, User
 from crmtray_server import app
 from crmtray_server.demo_server import DemoSettings
-from crmtray_server.hub import count_frame, event_frame
+from crmtray_server.frames import count_frame, event_frame
 from crmtray_server.store import accounts, database
 from crmtray_server.store.feed import Committed, Scope
 
