@@ -29,6 +29,9 @@ check: setup  ## Lint, types, layers
 bench: setup  ## Measure, each figure beside a reference of the same run
 	@$(PYTHON) -m tests.bench $(ARGS)
 	@$(PYTHON) -m tests.bench.center
+	@$(PYTHON) -m tests.bench.detection
+	@scripts/system-packages test
+	@$(PYTHON) -m tests.bench.tray
 
 package: setup  ## Make the bundle and the .deb, in dist/
 	@scripts/package linux

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import os
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +16,8 @@ from crmtray import __version__
 from crmtray.protocol import User
 
 from . import config, logs
-from .config import Settings, SettingsError
+from .config import Settings
+from .ending import Failure, explain, leave
 
 if TYPE_CHECKING:
     from .store.database import Store
@@ -41,10 +38,6 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 ROLES = ("seller", "secretary", "ceo", "admin")
 SHORTEST_PASSWORD = 8
 LONGEST_TTL = 10 * 365 * 86_400
-
-
-class Failure(Exception):
-    """What the person at the terminal can mend: one sentence."""
 
 
 def _not_empty(value: str) -> str:
@@ -73,6 +66,14 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 
 @app.command()
+def worker() -> None:
+    """Do the background work without serving anybody. When it has begun, one JSON line stands on standard output."""
+    from .running import work
+
+    work(_settings(), lambda: print(json.dumps({"event": "ready"}), flush=True))
+
+
+@app.command()
 def demo(
     role: Annotated[str, typer.Option(help="Who signs in: ceo, seller or secretary.")] = "seller",
     seed: Annotated[int, typer.Option(help="The same number, the same sample CRM.")] = 1,
@@ -87,14 +88,34 @@ def demo(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    source: Annotated[
+        str | None, typer.Option("--from", help="Move the store at this address into the empty DATABASE_URL.")
+    ] = None,
+) -> None:
     """Bring the store's schema up to date. `serve` does it too; here it runs alone, for a separate database role."""
     from .store import migrate as migrations
     from .store.database import make_engine
 
+    if source is not None:
+        _move(source, _settings().database_url)
+        return
     engine = make_engine(_settings().database_url)
     migrations.upgrade(engine)
     typer.echo(f"schema {migrations.newest()} is in place")
+
+
+def _move(source: str, target: str) -> None:
+    from .store.move import move
+
+    try:
+        config.check_database_url(source)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--from") from None
+    counts = move(source, target)
+    for table, rows in counts.items():
+        typer.echo(f"{table}: {rows}")
+    typer.echo("moved; start the server with the new DATABASE_URL, clients go on where they are")
 
 
 @app.command()
@@ -104,10 +125,7 @@ def backup(
     """Copy the store into a file, also while the server runs."""
     from .store import backup as copies
 
-    try:
-        contents = copies.backup(_settings().database_url, file)
-    except copies.BackupError as error:
-        raise Failure(str(error)) from error
+    contents = copies.backup(_settings().database_url, file)
     typer.echo(f"backed up to {file}: {contents}")
 
 
@@ -116,10 +134,7 @@ def restore(file: Annotated[Path, typer.Argument(help="What `backup` made, with 
     """Put a backup in place of the store, also while the server runs. What the store holds now is lost."""
     from .store import backup as copies
 
-    try:
-        contents = copies.restore(file, _settings().database_url)
-    except copies.BackupError as error:
-        raise Failure(str(error)) from error
+    contents = copies.restore(file, _settings().database_url)
     typer.echo(f"restored from {file}: {contents}; all clients load anew")
 
 
@@ -132,7 +147,7 @@ def check() -> None:
     wrong: list[str] = []
     for part, sentence in look(_settings()):
         typer.echo(f"{part}: {logs.redact(sentence)}")
-        wrong += [] if sentence == OK else [part]
+        wrong += [] if sentence == OK or sentence.startswith(f"{OK}, ") else [part]
     if wrong:
         raise Failure(f"not in order: {', '.join(wrong)}")
 
@@ -342,45 +357,13 @@ def main() -> None:
     try:
         app(arguments)
     except SystemExit as end:
-        _leave(end.code if isinstance(end.code, int) else 0)
+        leave(end.code if isinstance(end.code, int) else 0)
     except Exception as error:
         if debug:
             raise
-        for line in _explain(error):
+        for line in explain(error):
             print(f"crmtray-server: {line}", file=sys.stderr)
-        _leave(1)
-
-
-def _leave(code: int) -> None:
-    """`sys.exit`, but for threads that wait for a database which may never answer: the interpreter would wait too."""
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if any(not thread.daemon for thread in others):
-        logging.shutdown()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
-def _explain(error: Exception) -> list[str]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from .crm.engine import CrmDatabaseError
-    from .crm.orders import CrmUnavailable
-    from .store.database import StoreUnavailable
-
-    if isinstance(error, SettingsError):
-        return str(error).splitlines()
-    if isinstance(error, SQLAlchemyError):
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        return [logs.redact(f"the database cannot be used: {reason}")]
-    if isinstance(error, OSError) and error.filename:
-        return [f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"]
-    if isinstance(error, (Failure, CrmDatabaseError, CrmUnavailable, OSError, StoreUnavailable)):
-        return [logs.redact(str(error))]
-    logging.getLogger(__name__).debug("unexpected", exc_info=error)
-    return [f"unexpected {type(error).__name__}: {logs.redact(str(error))} (run again with --debug for the traceback)"]
+        leave(1)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,10 @@ def _services(services: Json) -> Iterator[Condition]:
     kinds = ", ".join(crm.get("failing") or ()) or "what is detected cannot be stored"
     yield _service("crm_unreachable", "critical", f"Detection fails ({kinds}). The log says why.", crm)
     yield _service("mail_failing", "warning", "E-mails cannot be sent: check SMTP_URL. The log says why.", smtp)
+    deaf = "Changes of other nodes come some seconds late: check REDIS_URL and its server. The log says why."
+    yield _service("bus_down", "warning", deaf, services["redis"])
 
 
 def _service(type: str, severity: Severity, message: str, service: Json) -> Condition:
-    return Condition(type, severity, message, float(service["status"] == "down"), 0.0)
+    down = service["status"] == "down" and service.get("mode") != "standby"  # then the process on duty says it
+    return Condition(type, severity, message, float(down), 0.0)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.headerregistry import Address
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from sqlalchemy.engine import Engine
@@ -26,12 +27,14 @@ from .api.explain import EXPLAINER
 from .api.health import Health
 from .api.metrics import measured
 from .api.preferences import READERS
+from .api.proxies import behind
 from .api.publish import PUBLISHER, Publisher
 from .api.web import LARGEST_BODY, SERVICES, Services, problems
 from .auth import Auth
 from .cleanup import Cleanup
 from .config import Settings, SettingsError
 from .crm.engine import crm_engine
+from .crm.listening import Listener
 from .crm.lookup import conversation
 from .crm.mirror import MirrorSource
 from .crm.orders import Crm, CrmUnavailable
@@ -44,6 +47,7 @@ from .crm_events import CrmEvents
 from .crm_login import CrmLogin
 from .detectors import Detection
 from .directory import Directory
+from .duty import CLEANUP, DETECTION, MAIL, WAKE, Duty, Work
 from .events import Detected
 from .explain import Explainer, Look
 from .hub import Hub
@@ -59,9 +63,15 @@ from .receipts import Receipts
 from .scheduler import MeasuredLooks, Scheduler
 from .smtp import mail_server
 from .store import migrate
-from .store.database import Store, make_engine
+from .store.database import Store, make_engine, make_quick_engine
 from .store.feed import Scope
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from .bus import Bus
+    from .redis_counts import RedisCounts
+
+NO_REDIS_PACKAGE = "REDIS_URL is set, but the Python package redis is missing: pip install 'crmtray[postgres]'."
 
 
 @dataclass(slots=True)
@@ -79,19 +89,28 @@ class Server:
     alerts: Alerts
     watch: Watch
     mailer: Mailer
+    duty: Duty
+    bus: Bus | None
+    listener: Listener | None
     web_app: web.Application
     engines: list[Engine]
 
     def background(self) -> Iterable[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Those that are on duty for a work alone are run by `duty`, the others by each process for itself."""
+        yield "duty", self.duty.keep
         yield "sweep", self.hub.sweep_forever
+        if self.bus is not None:
+            yield "bus", self.bus.run
         yield "watch", self.watch.run
         yield "people", self.watch.run_people
-        yield "wake", self.inbox.wake_forever
-        yield "cleanup", self.cleanup.run
+        yield "wake", partial(self.duty.do, WAKE, self.inbox.wake_forever)
+        yield "cleanup", partial(self.duty.do, CLEANUP, self.cleanup.run)
         yield "receipts", self.receipts.flush_forever
         yield "alerts", self.alerts.watch_forever
-        yield "mail", self.mailer.run
+        yield "mail", partial(self.duty.do, MAIL, self.mailer.run)
         yield "detection", self.scheduler.run
+        if self.listener is not None:
+            yield "listen", partial(self.duty.do, DETECTION, self.listener.run)
 
 
 def build(settings: Settings, add_routes: Callable[[web.Application], None] | None = None) -> Server:
@@ -105,6 +124,7 @@ def build(settings: Settings, add_routes: Callable[[web.Application], None] | No
     source = None if reading is None else open_source(settings, reading)
     receipts = Receipts(store, utc_now, monitor.receipts_dropped)
     hub = Hub(store, monitor, receipts)
+    bus, counts = _redis(settings, hub, monitor)
     directory = Directory(store, None if source is None else partial(_people, source))
     detected = MirrorSource(store, settings) if reading is None else _overlaid(settings, reading, store)
     readers = Readers(store, directory, settings, (source or detected).timezone)
@@ -112,26 +132,59 @@ def build(settings: Settings, add_routes: Callable[[web.Application], None] | No
     mail_after = email_after(settings)
     pipeline = Pipeline(inbox, readers, directory, settings.links, mail_after, utc_now, monitor.suppressed)
     outbound = Outbound(settings.crm_private_hosts)
-    auth = Auth(store, settings.jwt_secret_key.get_secret_value(), directory, _crm_login(settings, outbound))
+    secret = settings.jwt_secret_key.get_secret_value()
+    auth = Auth(store, secret, directory, _crm_login(settings, outbound), counts)
     changes = _crm_changes(settings, writing, outbound)
     actions = Actions(store, hub, inbox, directory, changes, utc_now, pipeline.tell, partial(_locale, readers))
     realtime = Realtime(settings, store, auth, hub, inbox, actions, monitor)
     mailer = _mailer(settings, sender, store, Addressees(readers, directory), monitor, inbox.stored)
-    scheduler = _scheduler(settings, store, detected, pipeline, monitor)
+    scheduler = _scheduler(settings, store, detected, pipeline, monitor, lambda: duty.on(DETECTION))
+
+    def crm_health() -> Json:
+        return _crm_health(scheduler, pushes=reading is None)
+
+    once = make_quick_engine(settings.database_url)
+    duty = Duty(
+        once,
+        changed=partial(_duty_changed, monitor, scheduler),
+        reports=lambda: {DETECTION: crm_health(), MAIL: mailer.status()},
+    )
     crm_events = CrmEvents(store, scheduler.look_at, None if reading is None else AHEAD)
-    health = Health(store, hub, lambda: _crm_health(scheduler, pushes=reading is None), mailer.status)
+    health = Health(
+        store,
+        hub,
+        lambda: _told(duty, DETECTION, crm_health),
+        lambda: _told(duty, MAIL, mailer.status),
+        None if bus is None else bus.status,
+    )
     alerts = Alerts(settings, monitor, health.report, utc_now)
     services = Services(store, auth, hub, inbox, actions, directory, health.report, utc_now, monitor, alerts)
-    web_app = _web_app(services, realtime, add_routes)
+    web_app = _web_app(settings, services, realtime, add_routes)
     web_app[READERS] = readers
     web_app[CRM_EVENTS] = crm_events
     web_app[PUBLISHER] = Publisher(pipeline, directory, crm_events)
     web_app[EXPLAINER] = Explainer(store, readers, settings, source, _look(settings, reading), utc_now)
-    engines = [engine for engine in (reading, writing) if engine is not None]
+    listener = None if reading is None else Listener(reading, scheduler.look_at, scheduler.wake)
+    engines = [engine for engine in (reading, writing, once) if engine is not None]
     cleanup = Cleanup(store, hub, settings.retention)
     watch = Watch(store, hub, auth, directory)
     return Server(
-        store, hub, inbox, realtime, scheduler, cleanup, monitor, receipts, alerts, watch, mailer, web_app, engines
+        store,
+        hub,
+        inbox,
+        realtime,
+        scheduler,
+        cleanup,
+        monitor,
+        receipts,
+        alerts,
+        watch,
+        mailer,
+        duty,
+        bus,
+        listener,
+        web_app,
+        engines,
     )
 
 
@@ -141,6 +194,21 @@ def open_store(settings: Settings) -> Store:
     store = Store(engine, settings.notification_batch_size)
     store.open()
     return store
+
+
+def _redis(settings: Settings, hub: Hub, monitor: Monitor) -> tuple[Bus, RedisCounts] | tuple[None, None]:
+    """What nodes share beside the store. The package is not there for whoever has one node."""
+    if settings.redis_url is None:
+        return None, None
+    try:
+        from .bus import Bus
+        from .redis_counts import RedisCounts
+    except ImportError:
+        raise SettingsError(NO_REDIS_PACKAGE) from None
+    url = settings.redis_url.get_secret_value()
+    bus = Bus(url, hub.doorbell, hub.sweep_soon, monitor)
+    hub.ring = bus.ring
+    return bus, RedisCounts(url, settings.jwt_secret_key.get_secret_value())
 
 
 def _writing_engine(settings: Settings) -> Engine | None:
@@ -250,20 +318,43 @@ def _mailer(
     )
 
 
-def _scheduler(settings: Settings, store: Store, source: CrmSource, pipeline: Pipeline, monitor: Monitor) -> Scheduler:
+def _scheduler(
+    settings: Settings,
+    store: Store,
+    source: CrmSource,
+    pipeline: Pipeline,
+    monitor: Monitor,
+    on_duty: Callable[[], bool],
+) -> Scheduler:
     detection = MeasuredLooks(Detection(source, store, settings), monitor)
 
     async def ingest(detected: Detected) -> None:
         await pipeline.ingest(detected)
         monitor.detected(detected)
 
-    return Scheduler(detection, ingest, settings.detection_interval_seconds)
+    return Scheduler(detection, ingest, settings.detection_interval_seconds, on_duty=on_duty)
+
+
+def _duty_changed(monitor: Monitor, scheduler: Scheduler, work: Work, here: bool, anywhere: bool) -> None:
+    monitor.duty(work, here, anywhere)
+    if work == DETECTION:
+        scheduler.duty_changed()
+
+
+def _told(duty: Duty, work: Work, own: Callable[[], Json]) -> Json:
+    """For /health: when another process is on duty, what that one says."""
+    said = None if duty.on(work) else duty.elsewhere(work)
+    return own() if said is None else {"status": "ok"} | said | {"mode": "standby"}
 
 
 def _web_app(
-    services: Services, realtime: Realtime, add_routes: Callable[[web.Application], None] | None
+    settings: Settings,
+    services: Services,
+    realtime: Realtime,
+    add_routes: Callable[[web.Application], None] | None,
 ) -> web.Application:
-    web_app = web.Application(middlewares=[measured, problems], client_max_size=LARGEST_BODY)
+    middlewares = [behind(settings.trusted_proxies), measured, problems]
+    web_app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY)
     web_app[SERVICES] = services
     web_app.add_routes(routes.table())
     web_app.add_routes(admin_page.routes())

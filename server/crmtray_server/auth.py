@@ -20,7 +20,7 @@ from crmtray.protocol import AUTHENTICATION_REQUIRED, INVALID_CREDENTIALS, INVAL
 
 from .crm.orders import CrmUnavailable
 from .crm_login import failed
-from .login_limit import LoginLimit
+from .login_limit import Counts, SharedLimit
 from .store import accounts, sessions
 from .store.accounts import Account
 from .store.database import Store
@@ -69,15 +69,17 @@ class AskCrm(Protocol):
 class Auth:
     """Login, refresh, logout and the check of every request's token. With `crm`, passwords are the CRM's affair."""
 
-    def __init__(self, store: Store, secret: str, people: People, crm: AskCrm | None = None) -> None:
+    def __init__(
+        self, store: Store, secret: str, people: People, crm: AskCrm | None = None, counts: Counts | None = None
+    ) -> None:
         self._store, self._secret, self._people, self._crm = store, secret, people, crm
-        self._limit = LoginLimit()
+        self._limit = SharedLimit(counts)
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
     async def login(self, email: str, password: str, address: str, now: datetime) -> Json:
         """Token pair and user. Raises Refused: the same for an unknown address and a wrong password."""
-        with self._limit.attempt(accounts.fold(email), address, now):
+        async with self._limit.attempt(accounts.fold(email), address, now):
             try:
                 user, known = await (self._crm_user if self._crm else self._own_user)(email, password)
             except Refused as refused:

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from . import smtp
-from .app import mail_sender, open_source
+from .app import NO_REDIS_PACKAGE, mail_sender, open_source
 from .config import Settings, SettingsError
+from .crm import indexes
 from .crm.engine import CrmDatabaseError, crm_engine
 from .crm.queries import CrmError
+from .crm.reference import Dialect
 from .crm.source import CrmSource
 from .crm.writer import CHANGED, CrmWriter
 from .inbox import utc_now
@@ -22,6 +24,7 @@ from .store import migrate, mirror
 from .store.database import make_engine
 
 OK = "ok"
+"""Also the beginning of a sentence that gives advice: `ok, but …`."""
 SLOW_SECONDS = 10.0
 """A query that takes longer makes every reading late."""
 NO_CRM = "nothing is detected: set CRM_DATABASE_URL, or let the CRM push what happens (docs/push.md)"
@@ -37,6 +40,8 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "crm login", _reachable(settings, "CRM_LOGIN_URL", settings.crm_login_url)
     if settings.smtp_url is not None:
         yield "smtp", _smtp(settings, settings.smtp_url.get_secret_value())
+    if settings.redis_url is not None:
+        yield "redis", _redis(settings.redis_url.get_secret_value())
 
 
 def _store(settings: Settings) -> str:
@@ -60,6 +65,19 @@ def _smtp(settings: Settings, url: str) -> str:
         return str(error)
     except smtp.Unreachable as error:
         return f"{error}. Correct SMTP_URL, or look after the mail server" if not error.permanent else str(error)
+    return OK
+
+
+def _redis(url: str) -> str:
+    """All that the server does with it: what one node publishes is heard, and failed logins can be counted."""
+    try:
+        from . import redis_counts, redis_server
+    except ImportError:
+        return NO_REDIS_PACKAGE
+    try:
+        asyncio.run(redis_server.probe(url, redis_counts.every_command()))
+    except redis_server.Wrong as error:
+        return str(error)
     return OK
 
 
@@ -99,6 +117,7 @@ def _readable(settings: Settings, engine: Engine) -> Iterator[tuple[str, str]]:
         return
     for query in source.checked():
         yield f"crm {query}", _query(source, query)
+    yield "crm indexes", _indexes(settings, engine)
     if settings.crm_actions == "sql":
         yield "crm actions", _actions(engine)
 
@@ -113,6 +132,27 @@ def _query(source: CrmSource, name: str) -> str:
             "give the CRM's database the indexes that docs/detection.md names."
         )
     return sentence
+
+
+def _indexes(settings: Settings, engine: Engine) -> str:
+    """Only advice: a small CRM is read well without. Nothing is made: the database is its owner's."""
+    if settings.crm_mapping:
+        return f"{OK}, not looked for: CRM_MAPPING may read other tables (docs/mapping.md, Speed)"
+    try:
+        lacking = indexes.lacking(engine)
+    except sa.exc.SQLAlchemyError as error:
+        return f"{OK}, cannot be looked for: {_reason(error)}"
+    if not lacking:
+        return OK
+    dialect: Dialect = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+    advice = "; ".join(_advice(dialect, *one) for one in lacking)
+    return f"{OK}, but a big CRM is read slowly without these (packaging/crm/indexes-{dialect}.sql): {advice}"
+
+
+def _advice(dialect: Dialect, wanted: indexes.Wanted, state: indexes.State, name: str) -> str:
+    if state == "invalid":
+        return f"the index {name} is not valid: DROP INDEX CONCURRENTLY {name}, then {wanted.sql(dialect)}"
+    return wanted.sql(dialect)
 
 
 def _actions(engine: Engine) -> str:

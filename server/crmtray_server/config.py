@@ -6,13 +6,14 @@ Nothing else reads the environment.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -32,7 +33,7 @@ LINK_PATHS = {
 PREFERENCE_TYPES = ("unanswered", "hot_lead", "follow_up", "performance")
 """The kinds of alert by the names that preferences use."""
 
-SECRETS = frozenset({"JWT_SECRET_KEY", "SMTP_URL", "DATABASE_URL", "CRM_DATABASE_URL"})
+SECRETS = frozenset({"JWT_SECRET_KEY", "SMTP_URL", "DATABASE_URL", "CRM_DATABASE_URL", "REDIS_URL"})
 """Settings whose value no message shows: they are, or hold, a password."""
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     crm_web_url: str | dict[str, str] | None = None
     crm_login_url: str | None = None
     crm_private_hosts: CommaList = ()
+    trusted_proxies: CommaList = ()
     socketio_cors_origins: CommaList = ()
     socketio_transports: CommaList = ("websocket",)
     socketio_ping_interval: Annotated[int, Field(ge=1000, le=300_000)] = 25_000
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     default_email_notifications: bool = False
     smtp_url: SecretStr | None = None
     email_from: str | None = None
+    redis_url: SecretStr | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -87,6 +90,7 @@ class Settings(BaseSettings):
         "socketio_transports",
         "high_value_areas",
         "crm_private_hosts",
+        "trusted_proxies",
         "default_notification_types",
         mode="before",
     )
@@ -144,6 +148,14 @@ class Settings(BaseSettings):
     def _login_address(cls, value: str | None) -> str | None:
         return value if value is None else check_web_address(value)
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not _is_network(text):
+                raise ValueError("must be a comma list of addresses and networks, such as 127.0.0.1, 10.0.0.0/8")
+        return value
+
     @field_validator("default_notification_types")
     @classmethod
     def _known_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -158,6 +170,11 @@ class Settings(BaseSettings):
         if parts and (parts.scheme not in ("smtp", "smtps") or not parts.hostname or not _has_port(parts)):
             raise ValueError("must be smtp://user:password@host:587 or smtps://user:password@host:465")
         return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is None else SecretStr(check_redis_url(value.get_secret_value()))
 
     @field_validator("email_from")
     @classmethod
@@ -239,6 +256,14 @@ def check_web_address(url: str, otherwise: str = "") -> str:
     return url
 
 
+def _is_network(text: str) -> bool:
+    """An address, or a network that is not the whole world: whoever trusts everybody trusts a forged header."""
+    try:
+        return ipaddress.ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
+
+
 def _has_port(parts: SplitResult) -> bool:
     """Whether what stands where a port may stand is one."""
     try:
@@ -254,6 +279,18 @@ def check_database_url(url: str) -> str:
     if url.startswith(("postgresql://", "postgresql+psycopg://")) and _has_port(urlsplit(url)):
         return url
     raise ValueError("must be sqlite:///path/to/file or postgresql://user:password@host/database")
+
+
+def check_redis_url(url: str) -> str:
+    """The URL as given, or ValueError with what is allowed."""
+    parts = urlsplit(url)
+    there = parts.path if parts.scheme == "unix" else parts.hostname
+    if parts.scheme not in ("redis", "rediss", "unix") or not there or not _has_port(parts):
+        raise ValueError("must be redis://account:password@host:6379, rediss:// when encrypted, or unix:///path")
+    # Nothing that would switch the check of the certificate off.
+    if not set(parse_qs(parts.query)) <= {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}:
+        raise ValueError("may have only db, ssl_ca_certs, ssl_certfile and ssl_keyfile behind the question mark")
+    return url
 
 
 def default_database_url() -> str:

@@ -7,6 +7,7 @@ killed parent leaves no orphan.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import socket
@@ -15,10 +16,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -140,10 +143,20 @@ def _add_accounts(settings: Settings, summary: demo.DemoSummary, password: str) 
 
 
 def _loud_at_any_time(connection: Connection, users: Iterable[User], settings: Settings, now: datetime) -> None:
-    """The presets, but for nights and weekends: whoever looks at the demo looks at it now."""
+    """The presets, but for nights and weekends, and by this machine's clock: whoever looks at the demo looks now."""
+    zone = _zone_here()
     for user in users:
-        wanted = replace(preset(user.role, settings), quiet_hours=None, work_days=WORK_DAYS)
+        wanted = replace(preset(user.role, settings), quiet_hours=None, work_days=WORK_DAYS, timezone=zone)
         preferences.save(connection, Scope(user.tenant_id, user.user_id), wanted, now)
+
+
+def _zone_here() -> str | None:
+    """The name of this machine's time zone, None when it has none that can be read: then it is the sample company's."""
+    link = os.path.realpath("/etc/localtime")
+    for name in (os.environ.get("TZ", ""), link.partition("zoneinfo/")[2]):
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(name).key
+    return None if time.timezone or time.daylight else "UTC"
 
 
 def _free_port() -> int:

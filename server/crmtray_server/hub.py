@@ -4,6 +4,9 @@ Owns the list of live connections and what each has been sent of its owner's fee
 for those who are away, nothing is sent again; the feed is where a client gets what it missed. Knows nothing of
 Socket.IO beyond the frames it builds: a connection is anything that takes text and can be cut. What it counts goes to
 the monitor, and who got what to the receipts; neither may delay a push.
+
+What other processes stored is read from the feed, when a doorbell tells of it (bus) and at every sweep. A doorbell is
+believed only as far as to look.
 """
 
 from __future__ import annotations
@@ -11,22 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
-import orjson
-
-from crmtray.protocol import (
-    NEW_NOTIFICATION,
-    NOTIFICATION_COUNT_UPDATE,
-    NOTIFICATION_REMOVED,
-    NOTIFICATION_UPDATED,
-    Change,
-)
+from crmtray.protocol import Change, ChangesPage
 
 from .auth import Claims
+from .frames import count_frame, frames
 from .monitor import Monitor
 from .receipts import Device, Receipts
 from .store import feed, simple_clients
@@ -39,6 +36,10 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 """Bounds what a missed push costs: another process wrote."""
 SWEEP_LIMIT = 500
+LOOK_AT = 50
+"""Feeds that are read in one go."""
+FALSE_ALARM_SECONDS = 0.05
+"""Whoever tells of changes that are not there, makes the store read no more often than this."""
 BURST = 100
 """More changes than this at once are not pushed one by one: a queue is bounded, and the feed gives them in pages."""
 MAX_HELD = 1000
@@ -48,6 +49,8 @@ MOST_UNACKNOWLEDGED = 500
 """Items kept for a device that does not acknowledge; older ones stay noted as sent."""
 
 Mode = Literal["none", "subscribing", "cursor", "simple"]
+By = Literal["doorbell", "sweep", "gap"]
+"""How a change that another process stored was noticed; gap: one of our own came behind it."""
 
 
 class Send(Protocol):
@@ -77,6 +80,8 @@ class Connection:
     address: str | None = None
     mode: Mode = "none"
     sent: int = 0
+    told: int = 0
+    """How far the feed is said to have come while it subscribes."""
     acknowledged: int = 0
     held: list[Committed] = field(default_factory=list)
     unacknowledged: deque[Given] = field(default_factory=lambda: deque(maxlen=MOST_UNACKNOWLEDGED))
@@ -93,8 +98,12 @@ class Hub:
         self._store, self._receipts = store, receipts
         self._monitor = monitor or Monitor()
         self._connections: dict[Scope, set[Connection]] = {}
-        self._heads: dict[Scope, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._marked: dict[Scope, tuple[int, By]] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._sweep_now = asyncio.Event()
+        self.ring: Callable[[Scope, int], None] | None = None
+        """Told how far a feed has come by what this process stored. It must not wait."""
 
     def __len__(self) -> int:
         return sum(len(group) for group in self._connections.values())
@@ -119,7 +128,6 @@ class Hub:
             self._monitor.disconnected((connection.scope, connection.device.name))
             if not group:
                 del self._connections[connection.scope]
-                self._heads.pop(connection.scope, None)
 
     def cut_session(self, session: str) -> None:
         for connection in self.connections():
@@ -128,7 +136,7 @@ class Hub:
 
     def start_over(self) -> None:
         """The store is another one: what was sent means nothing any more, everybody comes again."""
-        self._heads.clear()
+        self._marked.clear()
         for connection in self.connections():
             connection.cut()
 
@@ -137,12 +145,12 @@ class Hub:
         since = committed_at()
         for entry in committed:
             self._count_new(entry)
-            self._pass_on(entry, since)
-
-    def _pass_on(self, entry: Committed, since: float | None = None) -> None:
-        if entry.changes and entry.scope in self._connections:
-            self._heads[entry.scope] = max(self._heads.get(entry.scope, 0), entry.changes[-1].seq)
-            self._send_all(entry, since)
+            if not entry.changes:
+                continue
+            if entry.scope in self._connections:
+                self._send_all(entry, since)
+            if self.ring is not None:
+                self.ring(entry.scope, entry.changes[-1].seq)
 
     def _count_new(self, entry: Committed) -> None:
         for change in entry.changes:
@@ -153,10 +161,11 @@ class Hub:
     def start(self, connection: Connection, mode: Literal["cursor", "simple"], sent: int) -> None:
         """The connection has everything up to `sent`: what came meanwhile goes out now, the rest as it is committed."""
         connection.mode, connection.sent = mode, sent
-        self._heads[connection.scope] = max(self._heads.get(connection.scope, 0), sent)
         held, connection.held = connection.held, []
         for entry in held:
-            self._deliver(connection, entry, _frames(entry))
+            self._deliver(connection, entry, frames(entry))
+        told, connection.told = connection.told, 0
+        self._mark(connection.scope, told, "doorbell")
 
     def gave(self, connection: Connection, items: Iterable[tuple[int, str]]) -> None:
         """The connection was sent these items (seq, id) because it had asked for them."""
@@ -193,29 +202,34 @@ class Hub:
             ids = [item.id for item in given]
             self._receipts.note(connection.scope, connection.device.name, "socket", "sent", ids)
 
-    def _send_all(self, entry: Committed, since: float | None) -> None:
-        frames = _frames(entry)
+    def _send_all(self, entry: Committed, since: float | None = None, after: int | None = None) -> None:
+        framed = frames(entry)
         for connection in tuple(self._connections[entry.scope]):
             if connection.mode == "subscribing":
                 connection.held.append(entry)
                 if len(connection.held) > MAX_HELD:
                     connection.cut()
             elif connection.mode != "none":
-                self._deliver(connection, entry, frames, since)
+                self._deliver(connection, entry, framed, since, after)
 
     def _deliver(
-        self, connection: Connection, entry: Committed, frames: list[tuple[int, str]], since: float | None = None
+        self,
+        connection: Connection,
+        entry: Committed,
+        framed: list[tuple[int, str]],
+        since: float | None = None,
+        after: int | None = None,
     ) -> None:
-        fresh = [frame for seq, frame in frames if seq > connection.sent]
+        """`after`: the entry is all that came after that number. Without it, another process may have stored more."""
+        fresh = [frame for seq, frame in framed if seq > connection.sent]
         if not fresh:
             return
-        if connection.mode == "simple":
-            if entry.changes[0].seq > connection.sent + 1:  # another process stored what lies between
-                self._spawn(self._fill(connection), "fill")
-                return
-            if len(fresh) > BURST:
-                connection.cut()  # it comes back, and gets what it was never sent in pages
-                return
+        if connection.sent < (entry.changes[0].seq - 1 if after is None else after):
+            self._close_gap(connection, entry.changes[-1].seq)
+            return
+        if connection.mode == "simple" and len(fresh) > BURST:
+            connection.cut()  # it comes back, and gets what it was never sent in pages
+            return
         before, connection.sent = connection.sent, entry.changes[-1].seq
         if len(fresh) <= BURST:
             for frame in fresh:
@@ -225,6 +239,13 @@ class Hub:
         connection.send(count_frame(entry.unread_count, self._store.epoch, connection.sent))
         if connection.mode == "simple":
             self._remember_soon(entry)
+
+    def _close_gap(self, connection: Connection, head: int) -> None:
+        """What another process stored goes first, so that everything comes once and in its order."""
+        if connection.mode == "simple":
+            self._spawn(self._fill(connection), "fill")
+        else:
+            self._mark(connection.scope, head, "gap")
 
     def _note_pushed(self, connection: Connection, entry: Committed, before: int) -> None:
         now = self._monitor.clock()
@@ -237,10 +258,11 @@ class Hub:
         if ids:
             self._spawn(self._remember(entry.scope, ids), "remember-sent")
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _fill(self, connection: Connection) -> None:
         """Sends a client without a cursor, which cannot ask, everything after what it has, without a gap."""
@@ -257,7 +279,8 @@ class Hub:
             if page.reset or not page.changes:
                 return
             entry = Committed(connection.scope, page.changes, page.unread_count)
-            self._deliver(connection, entry, _frames(entry))
+            self._monitor.found("gap", len(page.changes))
+            self._deliver(connection, entry, frames(entry), after=since)
 
     async def _remember(self, scope: Scope, ids: list[str]) -> None:
         try:
@@ -265,29 +288,87 @@ class Hub:
         except StoreUnavailable as error:
             log.warning("could not note what was sent: %s", error)
 
+    # --- what other processes stored ---------------------------------------------------------------------------
+
     async def sweep_forever(self) -> None:
         """Finds what this process was not told: changes of other processes."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._sweep_now.wait(), SWEEP_SECONDS)
+            self._sweep_now.clear()
             await self.sweep()
+
+    def sweep_soon(self) -> None:
+        """Doorbells may have been missed."""
+        self._sweep_now.set()
 
     async def sweep(self) -> None:
         scopes = list(self._connections)
         if not scopes:
             return
         for scope, head in (await self._store.read(feed.heads, scopes)).items():
-            known = self._heads.get(scope)
-            if known is None:
-                self._heads.setdefault(scope, head)
-            elif head > known:
-                await self._catch_up(scope, known)
+            self._heard(scope, head, "sweep")
+        if self._looking is not None:
+            await asyncio.wait({self._looking})
 
-    async def _catch_up(self, scope: Scope, since: int) -> None:
-        epoch = self._store.epoch
-        page = await self._store.read(feed.changes_since, scope, epoch, since, SWEEP_LIMIT)
-        # A push that came in between is looked at again by the next sweep; a restored store by whoever watches for one.
-        if self._heads.get(scope) == since and not page.reset:
-            self._pass_on(Committed(scope, page.changes, page.unread_count))
+    def doorbell(self, scope: Scope, head: int) -> None:
+        """Somebody says that this feed has come so far; that may be late, repeated, or not true."""
+        self._heard(scope, head, "doorbell")
+
+    def _heard(self, scope: Scope, head: int, by: By) -> None:
+        for connection in self._connections.get(scope, ()):
+            if connection.mode == "subscribing":
+                connection.told = max(connection.told, head)
+        self._mark(scope, head, by)
+
+    def _mark(self, scope: Scope, head: int, by: By) -> None:
+        """Has the feed looked at when it is ahead of what somebody here was sent."""
+        sent = self._least_sent(scope)
+        if sent is None or head <= sent:
+            return
+        marked = self._marked.get(scope)
+        self._marked[scope] = (head, by) if marked is None else (max(head, marked[0]), marked[1])
+        if self._looking is None:
+            self._looking = self._spawn(self._look_at_marked(), "look")
+
+    def _least_sent(self, scope: Scope) -> int | None:
+        group = self._connections.get(scope, ())
+        return min((one.sent for one in group if one.mode in ("cursor", "simple")), default=None)
+
+    async def _look_at_marked(self) -> None:
+        """One reading at a time, so that a flood of doorbells makes larger readings and not more of them."""
+        try:
+            while self._marked:
+                await self._look()
+        except StoreUnavailable as error:
+            self._marked.clear()  # the sweep finds it
+            log.warning("could not read what another process stored, trying again: %s", error)
+        finally:
+            self._looking = None
+
+    async def _look(self) -> None:
+        since: dict[Scope, int] = {}
+        by: dict[Scope, By] = {}
+        for scope in list(self._marked)[:LOOK_AT]:
+            head, by[scope] = self._marked.pop(scope)
+            sent = self._least_sent(scope)
+            if sent is not None and sent < head:
+                since[scope] = sent
+        if not since:
+            return
+        pages = await self._store.read(_pages, self._store.epoch, since)
+        if not [scope for scope, page in pages.items() if self._pass_on(scope, since[scope], page, by[scope])]:
+            await asyncio.sleep(FALSE_ALARM_SECONDS)
+
+    def _pass_on(self, scope: Scope, since: int, page: ChangesPage, by: By) -> bool:
+        if page.reset or not page.changes:
+            return False  # a restored store is found by whoever watches for one
+        self._monitor.found(by, len(page.changes))
+        if scope in self._connections:
+            self._send_all(Committed(scope, page.changes, page.unread_count), after=since)
+            if page.has_more:
+                self._mark(scope, page.seq + 1, by)
+        return True
 
     async def close(self) -> None:
         """Cuts everyone and finishes the notes under way."""
@@ -299,26 +380,9 @@ class Hub:
             await self._receipts.finish()
 
 
+def _pages(connection: Any, epoch: str, since: Mapping[Scope, int]) -> dict[Scope, ChangesPage]:
+    return {scope: feed.changes_since(connection, scope, epoch, sent, SWEEP_LIMIT) for scope, sent in since.items()}
+
+
 def _unread(change: Change) -> bool:
     return change.notification is not None and not change.notification.read
-
-
-def event_frame(name: str, body: Any) -> str:
-    """A Socket.IO EVENT packet of the default namespace, without Engine.IO's type in front."""
-    return f"2{orjson.dumps([name, body]).decode()}"
-
-
-def count_frame(count: int, epoch: str, seq: int) -> str:
-    return event_frame(NOTIFICATION_COUNT_UPDATE, {"count": count, "epoch": epoch, "seq": seq})
-
-
-def _frames(entry: Committed) -> list[tuple[int, str]]:
-    """One frame a change, built once for all of the owner's connections."""
-    return [(change.seq, _frame(change)) for change in entry.changes]
-
-
-def _frame(change: Change) -> str:
-    if change.notification is None:
-        return event_frame(NOTIFICATION_REMOVED, {"id": change.id, "seq": change.seq})
-    name = NEW_NOTIFICATION if change.new else NOTIFICATION_UPDATED
-    return event_frame(name, change.notification.to_wire())

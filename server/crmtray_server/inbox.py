@@ -17,6 +17,8 @@ from .store.feed import Committed, NewItem, Scope
 from .store.snoozes import Loudness
 
 Clock = Callable[[], datetime]
+LOOK_SECONDS = 5.0
+"""How soon is known what is snoozed at another process."""
 
 
 def utc_now() -> datetime:
@@ -105,9 +107,9 @@ class Inbox:
             self.snoozed.clear()
             await self.wake()
             moment = await self._store.read(snoozes.next_wake)
-            seconds = None if moment is None else max(0.0, (moment - self._clock()).total_seconds())
+            left = LOOK_SECONDS if moment is None else max(0.0, (moment - self._clock()).total_seconds())
             try:
-                await asyncio.wait_for(self.snoozed.wait(), seconds)
+                await asyncio.wait_for(self.snoozed.wait(), min(left, LOOK_SECONDS))
             except TimeoutError:
                 continue
 

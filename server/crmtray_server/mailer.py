@@ -11,9 +11,10 @@ import asyncio
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from email.headerregistry import Address
+from typing import Any, TypeVar
 
 from crmtray.protocol import Json, Notification
 
@@ -25,8 +26,9 @@ from .store.deliveries import Claimed, Outcome
 from .store.feed import Scope
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 5.0
 """Other processes store items too, and say nothing."""
 LEASE = timedelta(minutes=3)
 """Longer than connecting and handing over can take together."""
@@ -34,6 +36,9 @@ OLDEST = timedelta(days=1)
 """An alert that could not be sent for so long helps nobody."""
 LONGEST_PAUSE = 8
 """In units of the first pause: how long a mail server that is away is left alone at most."""
+
+FINISH_SECONDS = 1.0
+"""A letter that is being handed over gets so long when the server stops, or is no longer on duty."""
 
 NO_SERVER = "the mail server could not be reached"
 """What a row says of an outage; whose server it is stands in the log."""
@@ -104,8 +109,7 @@ class Mailer:
         if not self.on or (self._not_before is not None and self._clock() < self._not_before):
             return
         try:
-            while (claimed := await self._store.write(deliveries.claim, self._clock(), LEASE)) is not None:
-                await self._deliver(claimed)
+            while await _to_its_end(self._send_next()):
                 _end_if_told_to()
         except smtp.Unreachable as error:
             self._pause(str(error))
@@ -122,6 +126,13 @@ class Mailer:
         return min(LOOK_SECONDS, max(0.0, (moment - self._clock()).total_seconds()))
 
     # --- one message ---------------------------------------------------------------------------------------------
+
+    async def _send_next(self) -> bool:
+        """Whether there was one."""
+        claimed = await self._store.write(deliveries.claim, self._clock(), LEASE)
+        if claimed is not None:
+            await self._deliver(claimed)
+        return claimed is not None
 
     async def _deliver(self, claimed: Claimed) -> None:
         """Raises Unreachable or Undecided, with the mail as it was before."""
@@ -164,6 +175,8 @@ class Mailer:
     async def _send(self, claimed: Claimed, items: list[Notification]) -> None:
         assert self._sender is not None and self._session is not None
         ids = [item.id for item in items]
+        if self._clock() >= claimed.lease:  # halted meanwhile: another may be sending it
+            return
         reader = await self._reader_of(claimed.scope)
         try:
             message = mail.compose(items, reader, claimed.address, self._sender, self._clock())
@@ -232,6 +245,19 @@ class Mailer:
             self._count(outcome)
         if count:
             log.warning("%d e-mails were let go: %s", count, detail)
+
+
+async def _to_its_end(letter: Coroutine[Any, Any, T]) -> T:
+    """What is under way when we are told to stop is finished, if that takes but a moment: else it waits for the end of
+    its claim, though another could send it at once."""
+    task = asyncio.ensure_future(letter)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=FINISH_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _end_if_told_to() -> None:

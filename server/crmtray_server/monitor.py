@@ -99,6 +99,7 @@ class Monitor:
         ProcessCollector(registry=self.registry)
         self._socket_metrics()
         self._work_metrics()
+        self._bus_metrics()
 
     def _socket_metrics(self) -> None:
         counter, gauge, histogram = self._counter, self._gauge, self._histogram
@@ -130,17 +131,29 @@ class Monitor:
             "crmtray_detection_seconds", "One look at the CRM: all of it, or what is due", DURATION_BUCKETS, "look"
         )
         self._emails = counter("crmtray_emails", "E-mails by what became of them", "outcome")
+        self._on_duty = self._gauge("crmtray_on_duty", "1: this process does this work", "work")
+        self._duty_held = self._gauge("crmtray_duty_held", "1: this or another process does this work", "work")
         self._http = histogram(
             "crmtray_http_request_seconds", "HTTP requests", DURATION_BUCKETS, "route", "method", "status"
         )
         self._batch = histogram("crmtray_store_batch_writes", "Writes that shared one commit", BATCH_BUCKETS)
         self._commit = histogram("crmtray_store_commit_seconds", "One transaction of writes", DURATION_BUCKETS)
 
+    def _bus_metrics(self) -> None:
+        counter = self._counter
+        self._found = counter("crmtray_foreign_changes", "Changes of other processes passed on to sockets here", "by")
+        self._bells_sent = counter("crmtray_doorbells_sent", "Doorbells given to Redis")
+        self._bells_received = counter("crmtray_doorbells_received", "Doorbells of other nodes")
+        self._bells_dropped = counter("crmtray_doorbells_dropped", "Doorbells that could not be given to Redis")
+        self._bells_ignored = counter("crmtray_doorbells_ignored", "Messages on the channel that are no doorbell")
+        self._bus_connected = self._gauge("crmtray_bus_connected", "1: this node hears what is published on Redis")
+        self._bus_reconnects = counter("crmtray_bus_reconnects", "Connections to Redis that replaced a lost one")
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
@@ -244,9 +257,37 @@ class Monitor:
         """`route` is a template such as /notifications/{id}."""
         self._http.labels(route, method if method in METHODS else "OTHER", str(status)).observe(seconds)
 
+    def duty(self, work: str, here: bool, anywhere: bool) -> None:
+        self._on_duty.labels(work).set(here)
+        self._duty_held.labels(work).set(anywhere)
+
     def committed(self, writes: int, seconds: float) -> None:
         self._batch.observe(writes)
         self._commit.observe(seconds)
+
+    # --- between nodes -----------------------------------------------------------------------------------------
+
+    def found(self, by: str, count: int) -> None:
+        """Changes that another process stored; `by`: doorbell, sweep, gap."""
+        self._found.labels(by).inc(count)
+
+    def bells_sent(self, count: int) -> None:
+        self._bells_sent.inc(count)
+
+    def bells_received(self, count: int) -> None:
+        self._bells_received.inc(count)
+
+    def bells_dropped(self, count: int) -> None:
+        self._bells_dropped.inc(count)
+
+    def bell_ignored(self) -> None:
+        self._bells_ignored.inc()
+
+    def bus_connected(self, connected: bool) -> None:
+        self._bus_connected.set(int(connected))
+
+    def bus_reconnected(self) -> None:
+        self._bus_reconnects.inc()
 
     # --- reading -----------------------------------------------------------------------------------------------
 

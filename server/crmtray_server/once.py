@@ -20,6 +20,7 @@ from .pipeline import Pipeline
 from .readers import Readers
 from .score import explain
 from .store.database import Store
+from .store.episodes import Overtaken
 from .store.feed import Committed, NewItem
 
 
@@ -48,7 +49,10 @@ async def _detect_once(
         if dry_run:
             made += [_planned(item) for item in (await pipeline.assemble(detected)).items]
         else:
-            made += [line for entry in await pipeline.ingest(detected) for line in _made(entry)]
+            try:
+                made += [line for entry in await pipeline.ingest(detected) for line in _made(entry)]
+            except Overtaken:
+                continue
         # A large backlog comes in parts; without storing, the next part would be the same.
         if dry_run or not detected.more:
             return made, {kind: sentence for kind, sentence in detected.failures.items()}

@@ -21,7 +21,8 @@ from .actions import ActionRefused, Actions
 from .auth import Auth, Claims, Refused
 from .config import Settings
 from .crm.writer import CrmUnavailable
-from .hub import Connection, Hub, count_frame, event_frame
+from .frames import count_frame, event_frame
+from .hub import Connection, Hub
 from .inbox import Clock, Inbox, NotFound, utc_now
 from .monitor import Monitor
 from .receipts import device_of

@@ -1,4 +1,4 @@
-"""Runs a built server: listens, keeps its background parts going, ends them all.
+"""Runs a built server: listens or only works, keeps its background parts going, ends them all.
 
 Owns the process: its event loop, its threads, its signals. Constructs nothing; that is app.
 """
@@ -9,9 +9,10 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
 
@@ -37,10 +38,21 @@ def run(
 ) -> None:
     """Serves until SIGTERM or SIGINT. `alongside(stop)` runs with the server and may set `stop` to end it."""
     server = build(settings, add_routes)
+    _run(server, _serve(server, host, port, ready, alongside))
+
+
+def work(settings: Settings, ready: Callable[[], None]) -> None:
+    """Does the background work, without a listening socket, until SIGTERM or SIGINT."""
+    server = build(settings)
+    _run(server, _work(server, ready))
+
+
+def _run(server: Server, main: Coroutine[Any, Any, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(server, host, port, ready, alongside))
+            runner.run(main)
     finally:
+        server.duty.close()
         server.store.close()
         for engine in server.engines:
             engine.dispose()
@@ -69,18 +81,14 @@ async def _serve(
     ready: Callable[[str], None],
     alongside: Callable[[asyncio.Event], Awaitable[None]] | None,
 ) -> None:
-    stop = asyncio.Event()
-    _stop_on_signals(stop)
-    asyncio.get_running_loop().set_default_executor(_Threads(THREADS, thread_name_prefix="asyncio"))
+    stop = _prepared()
     runner = web.AppRunner(server.web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
     tasks: list[asyncio.Task[None]] = []
     try:
         await _listen(site, host, port)
-        tasks = [
-            asyncio.create_task(_keep_running(name, function), name=name) for name, function in server.background()
-        ]
+        tasks = _begin(server)
         if alongside is not None:
             tasks.append(asyncio.ensure_future(alongside(stop)))
         address = _address(runner, host)
@@ -89,12 +97,41 @@ async def _serve(
         await stop.wait()
         log.info("stopping")
         await site.stop()
-        await server.realtime.close()
+        await asyncio.gather(_end(tasks), server.realtime.close())
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await runner.cleanup()
+        await _end(tasks)
+        await asyncio.gather(server.duty.resign(), runner.cleanup())
+
+
+async def _work(server: Server, ready: Callable[[], None]) -> None:
+    stop = _prepared()
+    tasks = _begin(server)
+    try:
+        log.info("working")
+        ready()
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await _end(tasks)
+        await asyncio.gather(server.duty.resign(), server.hub.close())
+
+
+def _prepared() -> asyncio.Event:
+    """Of the running loop: its threads, its signals, which set what is returned."""
+    asyncio.get_running_loop().set_default_executor(_Threads(THREADS, thread_name_prefix="asyncio"))
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    return stop
+
+
+def _begin(server: Server) -> list[asyncio.Task[None]]:
+    return [asyncio.create_task(_keep_running(name, function), name=name) for name, function in server.background()]
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _listen(site: web.TCPSite, host: str, port: int) -> None:

@@ -2,6 +2,9 @@
 
 Owns the timing, the one worker thread that blocks on the CRM, and what /health says of detection. Decides nothing and
 stores nothing: what is found goes to `ingest`, and counts as told only when that has returned.
+
+Of several processes on one store the one on duty reads. What was pushed is looked at by whoever it was pushed to, at
+once: two that find the same make the same keys, and the store keeps one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from crmtray.protocol import KINDS, Kind
 
 from .events import Concern, Detected
 from .monitor import Monitor
+from .store.episodes import Overtaken
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ class Looks(Protocol):
     @property
     def next_due(self) -> datetime | None: ...
 
+    def start_over(self) -> None: ...
+
     def read(self, now: datetime) -> Detected: ...
 
     def due(self, now: datetime) -> Detected: ...
@@ -55,6 +61,9 @@ class MeasuredLooks:
     @property
     def next_due(self) -> datetime | None:
         return self._looks.next_due
+
+    def start_over(self) -> None:
+        self._looks.start_over()
 
     def read(self, now: datetime) -> Detected:
         return self._measured("read", self._looks.read, now)
@@ -90,15 +99,22 @@ def utc_now() -> datetime:
 
 
 class Scheduler:
-    """Runs detection until cancelled."""
+    """Runs detection until cancelled. `on_duty`: whether reading is for this process to do, at this moment."""
 
     def __init__(
-        self, detection: Looks, ingest: Ingest, interval_seconds: float = 30.0, clock: Clock = utc_now
+        self,
+        detection: Looks,
+        ingest: Ingest,
+        interval_seconds: float = 30.0,
+        clock: Clock = utc_now,
+        on_duty: Callable[[], bool] = lambda: True,
     ) -> None:
         self._detection = detection
         self._ingest = ingest
         self._interval = timedelta(seconds=interval_seconds)
         self._clock = clock
+        self._on_duty = on_duty
+        self._reads = False
         self._stirred = asyncio.Event()
         self._asked = False
         self._concern = Concern()
@@ -111,6 +127,10 @@ class Scheduler:
     def wake(self) -> None:
         """Something happened in the CRM: read it now, not at the next interval."""
         self._asked = True
+        self._stirred.set()
+
+    def duty_changed(self) -> None:
+        """It became ours or ceased to be: `on_duty` is asked now."""
         self._stirred.set()
 
     def look_at(self, concern: Concern) -> None:
@@ -138,38 +158,62 @@ class Scheduler:
         self._stirred.clear()
         if self._concern:
             concern, self._concern = self._concern, Concern()
-            await self._look(worker, partial(self._detection.concerning, concern=concern), self._clock(), reading=False)
+            await self._look_at(worker, concern)
+        if self._takes_turns():
+            await self._read_what_is_due(worker)
+
+    def _takes_turns(self) -> bool:
+        """Whoever comes on duty reads everything: what he knows may be of long ago."""
+        before, self._reads = self._reads, self._on_duty()
+        if self._reads and not before:
+            self._detection.start_over()
+            self._next_read = None
+        return self._reads
+
+    async def _look_at(self, worker: ThreadPoolExecutor, concern: Concern) -> None:
+        look, now = partial(self._detection.concerning, concern=concern), self._clock()
+        detected = await self._look(worker, look, now)
+        self._note(detected, None)
+        if await self._store(detected, reading=False):
+            self.look_at(concern)
+        elif self._problem is not None and not detected.empty:
+            self._concern |= concern  # on stand-by no reading of ours would find it again
+
+    async def _read_what_is_due(self, worker: ThreadPoolExecutor) -> None:
         now = self._clock()
         reading = self._asked or self._next_read is None or not self._is_ahead(self._next_read, now)
         if reading:
             self._asked = False
             self._next_read = now + self._interval
-        await self._look(worker, self._detection.read if reading else self._detection.due, now, reading=reading)
-
-    async def _look(
-        self, worker: ThreadPoolExecutor, look: Callable[[datetime], Detected], now: datetime, *, reading: bool
-    ) -> None:
-        detected = await asyncio.get_running_loop().run_in_executor(worker, look, now)
+        detected = await self._look(worker, self._detection.read if reading else self._detection.due, now)
+        if not self._on_duty():  # halted or cut off meanwhile: what was true then is for another to judge now
+            self._reads = False
+            return
         self._note(detected, now if reading else None)
-        await self._store(detected, reading)
+        if await self._store(detected, reading=reading):
+            self.wake()
+
+    async def _look(self, worker: ThreadPoolExecutor, look: Callable[[datetime], Detected], now: datetime) -> Detected:
+        return await asyncio.get_running_loop().run_in_executor(worker, look, now)
 
     def _is_ahead(self, moment: datetime, now: datetime) -> bool:
         """A moment further off than the interval was set by a clock that has been put back since."""
         return now < moment <= now + self._interval
 
-    async def _store(self, detected: Detected, reading: bool) -> None:
-        """What cannot be stored is dropped and found again: by then it may no longer be true."""
+    async def _store(self, detected: Detected, *, reading: bool) -> bool:
+        """Whether to look again. What cannot be stored is dropped and found again: by then it may no longer be true."""
         try:
             if not detected.empty:
                 await self._ingest(detected)
+        except Overtaken:
+            return True
         except Exception as error:
             self._failed(error)
-        else:
-            # A look at a few rows that finds nothing says nothing of what another could not store.
-            if reading or not detected.empty:
-                self._stored()
-            if detected.more:
-                self.wake()
+            return False
+        # A look at a few rows that finds nothing says nothing of what another could not store.
+        if reading or not detected.empty:
+            self._stored()
+        return detected.more
 
     def _failed(self, error: Exception) -> None:
         sentence = f"What was detected could not be stored ({error or type(error).__name__}); it is tried again."
@@ -203,6 +247,9 @@ class Scheduler:
             return
 
     def _seconds_to_next(self) -> float:
-        moments = [moment for moment in (self._next_read, self._detection.next_due) if moment is not None]
+        if not self._reads and not self._concern:
+            return CLOCK_CHECK
+        own = self._detection.next_due if self._reads else None
+        moments = [moment for moment in (self._next_read, own) if moment is not None]
         seconds = (min(moments) - self._clock()).total_seconds() if moments else 0.0
         return min(max(seconds, 0.0), CLOCK_CHECK)

@@ -46,7 +46,7 @@ class ServerProcess:
             self.stop()
 
     def start(self) -> None:
-        command = [sys.executable, "-P", "-m", "crmtray_server", "serve", "--port", self._port]
+        command = [sys.executable, "-P", "-m", "crmtray_server", *self._command()]
         self._process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -55,11 +55,26 @@ class ServerProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         try:
-            self.url = json.loads(line)["url"]
+            self._is_ready(json.loads(line))
         except (ValueError, KeyError) as error:
             self.kill()
             raise AssertionError(f"the server did not start: {line}\n" + "\n".join(self.log)) from error
+
+    def _command(self) -> list[str]:
+        return ["serve", "--port", self._port]
+
+    def _is_ready(self, said: dict[str, str]) -> None:
+        self.url = said["url"]
         self._port = self.url.rpartition(":")[2]
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """SIGTERM, and a clean end."""
@@ -116,6 +131,16 @@ class ServerProcess:
         with process.stderr:
             for line in process.stderr:
                 self.log.append(line.rstrip())
+
+
+class WorkerProcess(ServerProcess):
+    """`crmtray-server worker`: the background work alone, without an address."""
+
+    def _command(self) -> list[str]:
+        return ["worker"]
+
+    def _is_ready(self, said: dict[str, str]) -> None:
+        assert said == {"event": "ready"}
 
 
 def sign(user_id: str, tenant_id: str = "1", role: str = "seller", ttl: float = 3600, **more: str) -> str:

@@ -109,3 +109,38 @@ def test_one_template_of_links_counts_where_it_fits(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CRM_WEB_URL", "https://crm.example/{lead_id")
     with pytest.raises(SettingsError, match=r"CRM_WEB_URL=.*brace"):
         config.load()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://crmtray:p%40ss@redis.example:6379/2",
+        "rediss://crmtray:pass@redis.example?ssl_ca_certs=/etc/ca.pem",
+        "unix:///run/redis/redis.sock?db=1",
+    ],
+)
+def test_addresses_of_redis(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    monkeypatch.setenv("REDIS_URL", url)
+    known = config.load().redis_url
+    assert known is not None and known.get_secret_value() == url
+    assert "pass" not in repr(known)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://u:geheim@host", "must be redis://"),
+        ("redis://", "must be redis://"),
+        ("redis://:geheim@host:abc", "must be redis://"),
+        ("unix://", "must be redis://"),
+        ("rediss://u:geheim@host?ssl_cert_reqs=none", "may have only"),
+        ("rediss://u:geheim@host?ssl_check_hostname=false", "may have only"),
+    ],
+)
+def test_what_is_no_address_of_redis(url: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(config.SettingsError) as caught:
+        config.load()
+    assert f"REDIS_URL: {sentence}" in str(caught.value) and "geheim" not in str(caught.value)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,14 @@ async def live(tmp_path: Path) -> AsyncIterator[Live]:
 
 @asynccontextmanager
 async def detecting(live: Live) -> AsyncIterator[None]:
-    task = asyncio.create_task(live.server.scheduler.run())
+    tasks = [asyncio.create_task(run()) for run in (live.server.duty.keep, live.server.scheduler.run)]
     try:
         await until(lambda: live.server.scheduler.status().last_read is not None)
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def push(live: Live, body: Any, token: str | None = None) -> tuple[int, Any]:

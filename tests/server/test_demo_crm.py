@@ -238,8 +238,11 @@ def test_the_detection_indexes_serve_plain_queries(sqlite_sample: Engine) -> Non
         "SELECT id FROM conversations WHERE status = 'active' AND last_message_from_customer "
         "AND assigned_seller_id IS NOT NULL AND last_message_time < '2026-11-24 14:00:00'"
     )
-    reminded = "SELECT id FROM leads WHERE next_follow_up IS NOT NULL AND next_follow_up <= '2026-11-25 15:00:00'"
+    reminded = (
+        "SELECT id FROM leads WHERE next_follow_up IS NOT NULL AND status IN ('interested', 'negotiation') "
+        "AND assigned_seller_id IS NOT NULL AND next_follow_up <= '2026-11-25 15:00:00'"
+    )
     with sqlite_sample.connect() as connection:
         plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()) for query in (waiting, reminded)]
-    assert "conversations_unanswered" in plans[0]
-    assert "leads_follow_up" in plans[1]
+    assert "conversations_waiting" in plans[0]
+    assert "leads_planned" in plans[1]

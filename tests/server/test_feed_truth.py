@@ -135,7 +135,10 @@ class Server:
         with self.store.engine.connect().execution_options(writing=True) as connection, connection.begin():
             committed = function(connection, *args)
         if told:
-            self.hub.publish([committed] if isinstance(committed, Committed) else committed)
+            self.loop.run_until_complete(self._publish([committed] if isinstance(committed, Committed) else committed))
+
+    async def _publish(self, committed: list[Committed]) -> None:
+        self.hub.publish(committed)
 
     def page(self, scope: Scope, cursor: Cursor, limit: int) -> ChangesPage:
         known, since = cursor or (None, None)
@@ -172,6 +175,13 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _nothing() -> None: ...
+
+
+async def _settled() -> None:
+    await _turns()
+    while looking := [task for task in asyncio.all_tasks() if task.get_name() == "look"]:
+        await asyncio.wait(looking)
+        await _turns()
 
 
 async def _turns() -> None:
@@ -324,13 +334,13 @@ class Office:
 
     def _check_feeds(self) -> None:
         for scope in set(SCOPES):
-            _, head, floor = self.server.read(feed.position, scope)
-            assert self.server.numbers(scope) == list(range(floor + 1, head + 1))
-            assert all(floor < item.seq <= head for item in self.server.kept(scope))
+            now = self.server.read(feed.standing, scope)
+            assert self.server.numbers(scope) == list(range(now.floor + 1, now.head + 1))
+            assert all(now.floor < item.seq <= now.head for item in self.server.kept(scope))
 
     def settle(self) -> None:
-        """Until every device has done what it can: nothing of it waits for anything but the loop's next turn."""
-        self._runner.run(_turns())
+        """Until every device has done what it can: it waits for the loop's next turn, and the hub for the store."""
+        self._runner.run(_settled())
 
     def close(self) -> None:
         for desk in self.desks:

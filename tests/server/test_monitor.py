@@ -274,7 +274,7 @@ async def test_slow_delivery_errors_and_reconnections_are_told(watched: Watched)
 @pytest.mark.expects_log("alert ")
 @pytest.mark.parametrize(
     ("service", "type"),
-    [("database", "store_unavailable"), ("crm", "crm_unreachable"), ("smtp", "mail_failing")],
+    [("database", "store_unavailable"), ("crm", "crm_unreachable"), ("smtp", "mail_failing"), ("redis", "bus_down")],
 )
 async def test_a_service_that_is_down_is_an_alert(watched: Watched, service: str, type: str) -> None:
     watched.services[service] = {"status": "off"}

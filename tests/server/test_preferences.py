@@ -394,7 +394,8 @@ async def test_a_dry_run_shows_what_would_be_silent(crm: ReferenceCrm, tmp_path:
     }
 
 
-async def test_the_demo_is_loud_at_any_time() -> None:
+async def test_the_demo_is_loud_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/Bogota")
     demo = await asyncio.to_thread(LocalServer.start)
     try:
         async with aiohttp.ClientSession(demo.url) as session:
@@ -402,7 +403,11 @@ async def test_the_demo_is_loud_at_any_time() -> None:
             async with session.post("/auth/login", json=signing_in) as response:
                 token = (await response.json())["access_token"]
             async with session.get(PATH, headers={"Authorization": f"Bearer {token}"}) as response:
-                assert await response.json() == SELLER | {"quiet_hours": None, "work_days": ALL_DAYS}
+                assert await response.json() == SELLER | {
+                    "quiet_hours": None,
+                    "work_days": ALL_DAYS,
+                    "timezone": "America/Bogota",
+                }
     finally:
         await asyncio.to_thread(demo.stop)
 

@@ -81,6 +81,9 @@ class Looks:
         self._loop = asyncio.get_running_loop()
         self.read_again = asyncio.Event()
 
+    def start_over(self) -> None:
+        self.order.append("start over")
+
     def read(self, _now: datetime) -> Detected:
         self.reads += 1
         self.order.append("read")
@@ -206,7 +209,7 @@ async def test_episodes_are_kept_replaced_and_only_closed_by_their_own_key(crm: 
     detected = watch.detection.read(NOW)
     await watch.tell(detected)
     (old,) = detected.opened
-    read = episodes.reader(watch.store_engine)
+    read = episodes.Reader(watch.store_engine)
     assert read(UNANSWERED, None) == {("1", "5"): old}
     assert read(UNANSWERED, ["5", "6"]) == {("1", "5"): old}
     assert read(UNANSWERED, ["6"]) == read(FOLLOW_UP, None) == {}
@@ -252,7 +255,7 @@ async def test_a_push_waits_for_the_reading_that_is_under_way_and_no_longer() ->
         assert looks.concerned == []
         finish.set()
         await until(lambda: bool(looks.concerned))
-        assert looks.order[:2] == ["read", "concerning"]
+        assert looks.order[:3] == ["start over", "read", "concerning"]
 
 
 async def test_a_stream_of_pushes_does_not_keep_the_crm_from_being_read() -> None:
@@ -278,3 +281,83 @@ async def test_what_a_push_made_true_is_found_again_when_it_could_not_be_stored(
         scheduler.look_at(concern())
         await ingested.until(lambda: bool(ingested.taken))
     assert ingested.tries == 2
+
+
+async def test_on_stand_by_nothing_is_read_but_what_is_pushed_is_looked_at() -> None:
+    looks, duty = Looks(), [False]
+    scheduler = Scheduler(looks, nothing, interval_seconds=3600, on_duty=lambda: duty[0])
+    async with running(scheduler):
+        for number in range(3):
+            scheduler.look_at(Concern(frozenset({str(number)})))
+            await until(lambda wanted=number + 1: len(looks.concerned) == wanted)  # type: ignore[misc]
+        assert looks.reads == 0
+        duty[0] = True
+        scheduler.duty_changed()
+        await looks.next_read()
+
+
+async def test_whoever_comes_on_duty_again_reads_everything_at_once() -> None:
+    looks, duty = Looks(), [True]
+    scheduler = Scheduler(looks, nothing, interval_seconds=3600, on_duty=lambda: duty[0])
+    async with running(scheduler):
+        await looks.next_read()
+        duty[0] = False
+        scheduler.duty_changed()
+        scheduler.look_at(Concern(frozenset({"1"})))
+        await until(lambda: len(looks.concerned) == 1)
+        assert looks.reads == 1
+        duty[0] = True
+        scheduler.duty_changed()
+        await looks.next_read()
+    assert looks.order == ["start over", "read", "concerning", "start over", "read"]
+
+
+async def test_what_was_read_by_one_who_is_no_longer_on_duty_is_dropped(crm: ReferenceCrm, watch: Watch) -> None:
+    """Halted in the middle of a look: what it says was true then, and another has judged since."""
+    duty, ingested = [True], Ingested(watch)
+
+    def answer() -> Detected:
+        detected = watch.detection.read(datetime.now(UTC))
+        assert detected.events
+        if looks.reads == 1:
+            duty[0] = False
+        return detected
+
+    crm.conversation(5, datetime.now(UTC) - 2 * HOUR)
+    looks = Looks(answer)
+    scheduler = Scheduler(looks, ingested, interval_seconds=3600, on_duty=lambda: duty[0])
+    async with running(scheduler):
+        await looks.next_read()
+        await until(lambda: not scheduler._reads)
+        assert ingested.tries == 0
+        duty[0] = True
+        scheduler.duty_changed()
+        await ingested.until(lambda: len(ingested.taken) == 1)
+
+
+@pytest.mark.expects_log("could not be stored")
+async def test_on_stand_by_a_push_that_could_not_be_stored_is_looked_at_again(crm: ReferenceCrm, watch: Watch) -> None:
+    crm.conversation(5, datetime.now(UTC) - 2 * HOUR)
+    ingested = Ingested(watch, failures=1)
+    scheduler = Scheduler(watch.detection, ingested, interval_seconds=3600, on_duty=lambda: False)
+    async with running(scheduler):
+        scheduler.look_at(Concern(frozenset({"5"})))
+        await ingested.until(lambda: len(ingested.taken) == 1)
+    assert ingested.tries == 2
+
+
+async def test_a_look_that_found_too_much_is_repeated_on_stand_by_too() -> None:
+    answers = [Detected(more=True), Detected()]
+    looks, asked = Looks(), list[Concern]()
+
+    def concerning(_now: datetime, concern: Concern) -> Detected:
+        asked.append(concern)
+        return answers.pop(0)
+
+    looks.concerning = concerning  # type: ignore[method-assign]
+    concern = Concern(frozenset({"5"}))
+    scheduler = Scheduler(looks, nothing, interval_seconds=3600, on_duty=lambda: False)
+    async with running(scheduler):
+        scheduler.look_at(concern)
+        await until(lambda: not answers)
+    assert asked == [concern, concern]

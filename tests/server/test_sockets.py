@@ -14,7 +14,7 @@ import socketio
 
 from crmtray.protocol import format_time
 from crmtray_server import sockets as strict
-from crmtray_server.hub import event_frame
+from crmtray_server.frames import event_frame
 from crmtray_server.store import feed
 from crmtray_server.store.database import Store, make_engine
 from crmtray_server.store.feed import NewItem, Scope

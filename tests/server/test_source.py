@@ -185,9 +185,15 @@ def test_candidates_are_those_that_can_reach_the_threshold(crm: ReferenceCrm) ->
     crm.lead(4, source="META_ADS", status="lost")
     for lead, at in ((1, NOW), (2, NOW), (3, NOW - 2 * HOUR), (4, NOW)):
         crm.conversation(lead, at, lead_id=lead)
-        crm.message(lead, at)
+        for _ in range(6):
+            crm.message(lead, at)
+    crm.lead(5, source="META_ADS")  # too few messages
+    crm.conversation(5, NOW, lead_id=5)
+    crm.message(5, NOW)
     rows = list(source_of(crm).lead_candidates(NOW - HOUR, 80, 0))
-    assert [(row.id, row.message_count, row.last_message_time) for row in rows] == [("1", 1, NOW)]
+    assert [(row.id, row.message_count, row.last_message_time) for row in rows] == [("1", 6, NOW)]
+    talking = source_of(crm).talking_leads(NOW - HOUR, 80, 0)
+    assert talking is not None and [lead.id for lead in talking] == ["1"]
 
 
 def test_ids_of_another_crm_have_no_rows_and_hide_no_others(crm: ReferenceCrm) -> None:

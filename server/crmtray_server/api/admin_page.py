@@ -108,7 +108,7 @@ def _set_cookie(request: web.Request, answer: web.Response, token: str) -> None:
         path=HOME,
         httponly=True,
         samesite="Strict",
-        secure=_is_https(request),
+        secure=request.secure,
     )
 
 
@@ -135,10 +135,6 @@ def _from_here(request: web.Request) -> bool:
         return site in ("same-origin", "none")
     origin = request.headers.get("Origin", "null")  # null: the pages' Referrer-Policy hides it
     return origin == "null" or urlsplit(origin).netloc == request.host
-
-
-def _is_https(request: web.Request) -> bool:
-    return request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
 
 async def _values(request: web.Request, claims: Claims) -> dict[str, Any]:
@@ -191,7 +187,7 @@ def _redirect(to: str) -> web.Response:
 
 
 def _forget(request: web.Request, answer: web.Response) -> web.Response:
-    answer.del_cookie(COOKIE, path=HOME, httponly=True, samesite="Strict", secure=_is_https(request))
+    answer.del_cookie(COOKIE, path=HOME, httponly=True, samesite="Strict", secure=request.secure)
     return answer
 
 

@@ -26,10 +26,17 @@ operations = Operations("Operations")
 
 
 class Health:
-    """What each service says of itself. `crm` and `smtp` answer from memory."""
+    """What each service says of itself. `crm`, `smtp` and `redis` answer from memory; without Redis it is off."""
 
-    def __init__(self, store: Store, hub: Hub, crm: Callable[[], Json], smtp: Callable[[], Json]) -> None:
-        self._store, self._hub, self._crm, self._smtp = store, hub, crm, smtp
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        crm: Callable[[], Json],
+        smtp: Callable[[], Json],
+        redis: Callable[[], Json] | None = None,
+    ) -> None:
+        self._store, self._hub, self._crm, self._smtp, self._redis = store, hub, crm, smtp, redis
         self._problem: str | None = None
 
     async def report(self) -> tuple[bool, Json]:
@@ -39,7 +46,7 @@ class Health:
         services: Json = {
             "socket_io": {"status": "ok", "connections": len(self._hub)},
             "database": {"status": "ok" if healthy else "down"},
-            "redis": {"status": "off"},
+            "redis": {"status": "off"} if self._redis is None else self._redis(),
             "crm": self._crm(),
             "smtp": self._smtp(),
         }

@@ -6,7 +6,6 @@ Never touches a database that already holds CRM rows.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import random
 import unicodedata
@@ -18,9 +17,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from . import bulk, schema
 from . import demo_texts as texts
 from . import engine as database
-from . import schema
+from .demo_scenes import Scene, scenes
 from .engine import CrmDatabaseError
 
 Row = dict[str, Any]
@@ -28,13 +28,6 @@ TENANT_ID: Final = 1
 BATCH: Final = 500
 UNUSED_NUMBERS: Final = "+5491100"
 """Argentine mobile prefix with an exchange (00) that is given to nobody."""
-WEEK_OF_STAGES: Final = (
-    "interested", "contacted", "converted", "negotiation", "new", "lost", "interested", "contacted", "converted",
-    "negotiation",
-)  # fmt: skip
-"""How leads are spread over the stages; taken in turn by each seller, so nobody converts suspiciously little."""
-USUAL_PACE: Final = timedelta(minutes=7)
-SLOW_PACE: Final = timedelta(minutes=52)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +63,6 @@ class Turn:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A lead and, with at least one exchange, its conversation. `age` is how long ago the last thing happened."""
-
-    seller: int | None
-    status: str
-    age: timedelta
-    exchanges: int = 0
-    waiting: bool = False
-    buying: bool = False
-    pace: timedelta = USUAL_PACE
-    source: str | None = None
-    location: str | None = None
-    follow_up: timedelta | None = None
-    earlier: int = 0
-    """How many conversations with this lead came before."""
-
-
 @dataclass(slots=True)
 class _Rows:
     leads: list[Row] = field(default_factory=list)
@@ -104,9 +79,11 @@ def create(
     try:
         with database.write(engine) as connection:
             _refuse_used(connection)
-            schema.metadata.create_all(connection)
+            bulk.create_tables(connection)
             filler = _Filler(connection, random.Random(seed), now or datetime.now(UTC), _people(sellers))
-            return filler.fill(_scenes(filler.rng, sellers, conversations, leads))
+            made = filler.fill(scenes(filler.rng, sellers, conversations, leads))
+            bulk.create_indexes(connection)
+            return made
     except sa.exc.DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise CrmDatabaseError(f"The sample CRM could not be written to {_shown(url)}: {reason}.") from error
@@ -180,82 +157,6 @@ def _timed(rng: random.Random, spoken: list[tuple[bool, str]], pace: timedelta, 
     return turns[::-1]
 
 
-def _scenes(rng: random.Random, sellers: int, conversations: int, leads: int) -> Iterator[Scene]:
-    """Exactly so many leads and conversations; those that make alerts come first."""
-    talking, alone = min(conversations, leads), max(leads - conversations, 0)
-    told = list(itertools.islice(_story(sellers), talking))
-    everyday = itertools.islice(_everyday(rng, sellers), talking - len(told))
-    silent = itertools.islice(_silent(rng, sellers), alone)
-    extra, some_extra = divmod(max(conversations - leads, 0), max(leads, 1))
-    for number, scene in enumerate(itertools.chain(told, everyday, silent)):
-        yield replace(scene, earlier=extra + (number < some_extra)) if scene.exchanges else scene
-
-
-def _story(sellers: int) -> Iterator[Scene]:
-    """What must be there at the start: something of every kind for the first seller, and a slow colleague."""
-    slow, other = sellers - 1, min(1, sellers - 1)
-    minutes = functools.partial(timedelta, 0, 0, 0, 0)
-    nordelta, recoleta = texts.HIGH_VALUE_AREAS[1:]
-    hot = Scene(0, "negotiation", timedelta(seconds=90), 6, waiting=True, buying=True, source="META_ADS")
-    yield replace(hot, location=nordelta)
-    yield Scene(0, "interested", minutes(85), 3, waiting=True)
-    yield Scene(0, "contacted", minutes(130), 2, waiting=True)
-    yield Scene(0, "interested", timedelta(minutes=59, seconds=40), 4, waiting=True)
-    yield Scene(0, "interested", timedelta(days=2), 5, follow_up=minutes(95))
-    yield Scene(0, "negotiation", timedelta(days=1), 6, follow_up=minutes(330))
-    yield Scene(0, "interested", timedelta(days=3), 3, follow_up=-minutes(40))
-    yield Scene(other, "interested", minutes(265), 4, waiting=True)
-    yield replace(hot, seller=None, status="new", age=minutes(4))
-    for number in range(7):
-        yield Scene(slow, "interested", minutes(64 + 17 * number), 1 + number % 4, waiting=True, pace=SLOW_PACE)
-    for number in range(4):
-        yield Scene(slow, "contacted", minutes(3 + 11 * number), 3, pace=SLOW_PACE)
-    yield replace(hot, seller=sellers // 2, age=minutes(9), source="REFERRAL", location=recoleta)
-
-
-def _everyday(rng: random.Random, sellers: int) -> Iterator[Scene]:
-    """Conversations that are in order: answered, finished, or just begun."""
-    for number in itertools.count():
-        seller, status = _turn_of(number, sellers)
-        waiting = status == "new" and seller != 0
-        pace = SLOW_PACE if seller == sellers - 1 and sellers > 1 else USUAL_PACE
-        age = timedelta(minutes=rng.uniform(3, 55)) if waiting else timedelta(hours=2 + rng.expovariate(1 / 90))
-        exchanges = 1 if status == "new" else rng.randint(2, 7)
-        yield Scene(
-            seller,
-            status,
-            age,
-            exchanges,
-            waiting,
-            status == "converted",
-            pace,
-            follow_up=_follow_up(rng, status, seller),
-        )
-
-
-def _silent(rng: random.Random, sellers: int) -> Iterator[Scene]:
-    """Leads that never wrote: forms, lists, calls."""
-    for number in itertools.count():
-        seller, status = _turn_of(number, sellers)
-        age = timedelta(hours=rng.uniform(3, 60 * 24))
-        unassigned = status == "new" and number % 3 == 0
-        yield Scene(None if unassigned else seller, status, age, follow_up=_follow_up(rng, status, seller))
-
-
-def _turn_of(number: int, sellers: int) -> tuple[int, str]:
-    return number % sellers, WEEK_OF_STAGES[number // sellers % len(WEEK_OF_STAGES)]
-
-
-def _follow_up(rng: random.Random, status: str, seller: int) -> timedelta | None:
-    """Later for most, soon for a few (the first seller's are in the story), past where nobody is reminded."""
-    if status in ("contacted", "lost"):
-        return -timedelta(days=rng.uniform(1, 20)) if rng.random() < 0.3 else None
-    if status not in ("interested", "negotiation") or rng.random() < 0.4:
-        return None
-    soon = seller != 0 and rng.random() < 0.15
-    return timedelta(hours=rng.uniform(2, 22)) if soon else timedelta(days=rng.uniform(1.5, 15))
-
-
 class _Filler:
     """Turns scenes into rows and writes them in batches, so that a large sample needs little memory."""
 
@@ -273,7 +174,7 @@ class _Filler:
             for scene in batch:
                 self._play(scene, rows)
             self._insert(rows)
-        self._set_sequences()
+        bulk.set_sequences(self._connection)
         return DemoSummary(TENANT_ID, self._people, self._lead_id, self._conversation_id, self._message_id)
 
     def _insert_people(self) -> None:
@@ -287,13 +188,9 @@ class _Filler:
         self._connection.execute(schema.users.insert(), rows)
 
     def _insert(self, rows: _Rows) -> None:
-        for table, some in (
-            (schema.leads, rows.leads),
-            (schema.conversations, rows.conversations),
-            (schema.messages, rows.messages),
-        ):
-            if some:
-                self._connection.execute(table.insert(), some)
+        bulk.insert(self._connection, schema.leads, rows.leads)
+        bulk.insert(self._connection, schema.conversations, rows.conversations)
+        bulk.insert(self._connection, schema.messages, rows.messages)
 
     def _play(self, scene: Scene, rows: _Rows) -> None:
         self._lead_id += 1
@@ -373,15 +270,6 @@ class _Filler:
                 }
             )
         return turns
-
-    def _set_sequences(self) -> None:
-        """The rows brought their own ids; the next id that PostgreSQL gives must come after them."""
-        if self._connection.dialect.name != "postgresql":
-            return
-        for table in schema.metadata.sorted_tables:
-            last = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0) + 1).scalar_subquery()
-            sequence = sa.func.pg_get_serial_sequence(table.name, "id")
-            self._connection.execute(sa.select(sa.func.setval(sequence, last, False)))
 
 
 def _batches(scenes: Iterable[Scene]) -> Iterator[list[Scene]]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from ..store.database import TIMEOUTS
+from .buckets import HASH, hashed
 
 BUSY_SECONDS: Final = 5.0
 READ_SECONDS, CHANGE_SECONDS = 30, 5
@@ -85,6 +86,7 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
             # Readers and the writer do not wait for each other. The file keeps the mode: a CRM's own is left as it is.
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.create_function(HASH, -1, hashed, deterministic=True)
         return connection
 
     # No pool: the file may be replaced (a restore, a sync), and an open connection would go on reading the old one.

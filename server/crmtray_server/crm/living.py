@@ -20,7 +20,8 @@ from sqlalchemy.engine import Engine
 
 from . import demo_texts as texts
 from . import engine as database
-from .demo import Scene, whole_minutes
+from .demo import whole_minutes
+from .demo_scenes import Scene
 from .living_moment import Chat, Moment, few_messages
 from .schema import conversations, leads
 

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection, Row
 
 from . import demo_texts as texts
 from . import schema
-from .demo import Scene, Turn, dialogue, phone_of
+from .demo import Turn, dialogue, phone_of
+from .demo_scenes import Scene
 from .schema import conversations, leads, messages, users
 
 CHOICE: Final = 40

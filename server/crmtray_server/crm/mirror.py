@@ -47,9 +47,17 @@ class MirrorSource(CrmSource):
         super().__init__(store.engine, settings)
         self._statements = _statements(cast(Dialect, store.engine.dialect.name))
         self._tenants: tuple[str, ...] = ()
+        self._differ = True
 
     def prepare(self, now: datetime) -> None:
         self._tenants = tuple(mirror.ask(self._engine, mirror.tenants))
+
+    def digests(self, name: str, until: datetime | None = None) -> None:
+        """Each tenant is read by itself, so there is no one order of buckets."""
+        return None
+
+    def talking_leads(self, recent: datetime, min_points: float, area_points: int) -> None:
+        return None
 
     def answers_to(self, pending: Sequence[Conversation]) -> dict[Ref, datetime]:
         return self._by_tenant(super().answers_to, pending)

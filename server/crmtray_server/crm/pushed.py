@@ -14,12 +14,14 @@ from typing import Any, Final
 from sqlalchemy.engine import Engine, RowMapping
 
 from ..config import Settings
+from ..events import Concern
 from ..store import mirror
 from ..store.database import Store
 from ..store.mirror import Known, Message, Recent
 from .queries import CrmMissing
+from .reading import CHUNK, BadId
 from .rows import OVER, Conversation, FollowUp, Lead, notes_of, one_line, plain, text_id
-from .source import CHUNK, BadId, CrmSource, Ref
+from .source import CrmSource, Ref
 
 AHEAD: Final = timedelta(minutes=5)
 """How long a database may take to show what its CRM has pushed."""
@@ -77,6 +79,10 @@ class OverlaidSource(CrmSource):
         except CrmMissing:
             return found
 
+    def touched(self) -> Concern:
+        leads = self._recent.leads.keys() | self._written.keys()
+        return Concern(frozenset(id for _, id in self._recent.conversations), frozenset(id for _, id in leads))
+
     # --- conversations ---------------------------------------------------------------------------------------------
 
     def pending_conversations(self, ids: Sequence[str] | None = None) -> Iterator[Conversation]:
@@ -127,10 +133,15 @@ class OverlaidSource(CrmSource):
     # --- leads -----------------------------------------------------------------------------------------------------
 
     def lead_candidates(self, recent: datetime, min_points: float, area_points: int) -> Iterator[Lead]:
+        return self._with_touched(super().lead_candidates(recent, min_points, area_points))
+
+    def talking_leads(self, recent: datetime, min_points: float, area_points: int) -> Iterator[Lead] | None:
+        rows = super().talking_leads(recent, min_points, area_points)
+        return None if rows is None else self._with_touched(rows)
+
+    def _with_touched(self, rows: Iterator[Lead]) -> Iterator[Lead]:
         touched = self._recent.leads.keys() | self._written.keys()
-        for lead in super().lead_candidates(recent, min_points, area_points):
-            if (lead.tenant_id, lead.id) not in touched:
-                yield lead
+        yield from (lead for lead in rows if (lead.tenant_id, lead.id) not in touched)
         for lead in self.leads(sorted({id for _, id in touched})):
             if (lead.tenant_id, lead.id) in touched:
                 yield lead

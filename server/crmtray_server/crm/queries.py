@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 
-from . import reference
+from . import buckets, reference
 from .engine import CrmDatabaseError
 from .reference import Dialect
 
@@ -94,6 +94,14 @@ ID_COLUMN: Final = {
 }
 """By which a query is narrowed to a few rows."""
 
+IN_BUCKETS: Final = {"unanswered_conversations": "conversation_id", "followups": "lead_id"}
+"""Queries with long answers, and the column whose buckets they are read by."""
+DECISIVE: Final = {
+    "unanswered_conversations": ("conversation_id", "tenant_id", "seller_id", "last_message_time"),
+    "followups": ("lead_id", "tenant_id", "seller_id", "next_follow_up"),
+}
+"""Of these, what makes a difference to who is told what when."""
+
 
 class CrmError(CrmDatabaseError):
     """The administrator's world: one sentence that says what is wrong with the CRM and how to mend it."""
@@ -109,12 +117,18 @@ class MappingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`text` reads everything that matters; `by_ids` the rows with one of `:ids`, whether they matter or not."""
+    """`text` reads everything that matters; `by_ids` the rows with one of `:ids`, whether they matter or not.
+
+    Long answers are also read by bucket: `digest` sums them up, `in_order` and `some_in_order` read all or `:buckets`.
+    """
 
     name: str
     text: str
     by_ids: str
     mapped: bool = False
+    digest: str = ""
+    in_order: str = ""
+    some_in_order: str = ""
 
 
 def statements(dialect: Dialect, mapping: Mapping[str, str] | None = None) -> dict[str, Statement]:
@@ -122,7 +136,24 @@ def statements(dialect: Dialect, mapping: Mapping[str, str] | None = None) -> di
     found = _reference(dialect)
     for name, text in (mapping or {}).items():
         found[name] = Statement(name, text, _narrowed(name, text), mapped=True)
-    return found
+    return found | {name: _in_buckets(dialect, found[name], column) for name, column in IN_BUCKETS.items()}
+
+
+def _in_buckets(dialect: Dialect, statement: Statement, column: str) -> Statement:
+    text = statement.text
+    # What a mapped query returns beside the columns it must (last_answer_time) may decide too: all of the row counts.
+    # SQLite cannot say that, and a small database can be read whole.
+    if not statement.mapped:
+        decisive = reference.decisive(dialect)[statement.name]
+        digest = buckets.digest(dialect, decisive, column, DECISIVE[statement.name])
+    else:
+        digest = "" if dialect == "sqlite" else buckets.digest(dialect, text, column, ())
+    return replace(
+        statement,
+        digest=digest,
+        in_order=buckets.in_order(dialect, text, column, some=False),
+        some_in_order=buckets.in_order(dialect, text, column, some=True),
+    )
 
 
 def load_mapping(path: str | Path) -> dict[str, str]:

@@ -14,15 +14,16 @@ Dialect = Literal["sqlite", "postgresql"]
 
 def texts(dialect: Dialect) -> dict[str, tuple[str, str]]:
     """By name: what reads everything that matters, and what reads the rows with one of `:ids`."""
-    waiting, followups = _WAITING, _FOLLOWUPS
-    candidates, metrics = _LEADS, _METRICS
+    waiting, followups, metrics = _WAITING, _FOLLOWUPS, _METRICS
+    everyone = "TRUE" if dialect == "postgresql" else "1"
     found = {
         "users": (_USERS, _USERS),
         "unanswered_conversations": (waiting, f"{waiting} AND conversations.id IN :ids"),
         "lead_candidates": (
-            candidates.replace("{talking}", "TRUE" if dialect == "postgresql" else "1").replace("{which}", _LIKELY),
-            candidates.replace("{talking}", "conversations.lead_id IN :ids").replace("{which}", "leads.id IN :ids"),
+            _leads(everyone, _LIKELY, _REACHES),
+            _leads("conversations.lead_id IN :ids", "leads.id IN :ids", ""),
         ),
+        "talking_leads": (_leads(_WITH_TALK, f"talks.lead_id IS NOT NULL AND {_LIKELY}", _REACHES), ""),
         "lead_messages": (_LEAD_MESSAGES, _LEAD_MESSAGES),
         "followups": (
             f"{followups} AND {_until(dialect)}",
@@ -37,8 +38,23 @@ def texts(dialect: Dialect) -> dict[str, tuple[str, str]]:
     return {name: (_for(dialect, text), _for(dialect, by_ids)) for name, (text, by_ids) in found.items()}
 
 
+def _leads(talking: str, which: str, reaches: str) -> str:
+    """`talking`: whose conversations are looked at; `which` leads; of these, those that it `reaches` in the end."""
+    text = _LEADS.replace("{talking}", talking).replace("{which}", which)
+    return text.replace("{points}", _POINTS).replace("{reaches}", reaches)
+
+
+def decisive(dialect: Dialect) -> dict[str, str]:
+    """By name: the rows of a long answer with no more than what decides whether there is something to tell.
+
+    Without the rest (names, phone numbers), an index of the CRM's can answer alone.
+    """
+    until = f"{_DECISIVE_FOLLOWUPS} AND {_until(dialect)}"
+    return {"unanswered_conversations": _DECISIVE_WAITING, "followups": _for(dialect, until)}
+
+
 def _for(dialect: Dialect, text: str) -> str:
-    """Writes `{time …}`, `{seconds …}`, `{from …}` and `{to …}` as this database says it.
+    """Writes `{time …}`, `{seconds …}`, `{from …}`, `{since …}` and `{to …}` as this database says it.
 
     SQLite keeps times as text in whatever ISO form the CRM chose; its julianday() reads them all. PostgreSQL knows
     times that Python does not ("infinity"): as text, one of them spoils its own row only.
@@ -47,12 +63,13 @@ def _for(dialect: Dialect, text: str) -> str:
         text = re.sub(r"\{time ([\w.]+)\}", r"CAST(\1 AS text)", text)
         text = re.sub(r"\{seconds ([\w.]+)\}", r"CAST(EXTRACT(EPOCH FROM \1) AS double precision)", text)
         text = re.sub(r"\{day ([\w.]+)\} AND ", "", text)
-        text = re.sub(r"\{from ([\w.]+) (:\w+)\}", r"\1 >= \2", text)
+        text = re.sub(r"\{(?:from|since) ([\w.]+) (:\w+)\}", r"\1 >= \2", text)
         return re.sub(r"\{to ([\w.]+) (:\w+)\}", r"\1 <= \2", text)
     text = re.sub(r"\{time ([\w.]+)\}", r"\1", text)
     text = re.sub(r"\{seconds ([\w.]+)\}", r"(julianday(\1) - 2440587.5) * 86400.0", text)
     # Any ISO form of a later time sorts after the bare date before it: this lets an index take the first cut.
     text = re.sub(r"\{day ([\w.]+)\}", r"\1 >= date(:day_start, '-1 day')", text)
+    text = re.sub(r"\{since ([\w.]+) (:\w+)\}", r"\1 >= date(\2, '-1 day') AND {from \1 \2}", text)
     text = re.sub(r"\{from ([\w.]+) (:\w+)\}", r"julianday(\1) >= julianday(\2)", text)
     return re.sub(r"\{to ([\w.]+) (:\w+)\}", r"julianday(\1) <= julianday(\2)", text)
 
@@ -73,15 +90,24 @@ _TIMEZONES: Final = """
 SELECT tenants.id AS tenant_id, tenants.timezone FROM tenants
 """
 
-_WAITING: Final = """
-SELECT conversations.id AS conversation_id, conversations.tenant_id, conversations.phone_number,
-       conversations.assigned_seller_id AS seller_id, users.full_name AS seller_name,
-       {time conversations.last_message_time} AS last_message_time
-FROM conversations
-LEFT JOIN users ON users.id = conversations.assigned_seller_id AND users.tenant_id = conversations.tenant_id
+_WAITS: Final = """
 WHERE conversations.status = 'active' AND conversations.last_message_from_customer
   AND conversations.assigned_seller_id IS NOT NULL
 """
+
+_WAITING: Final = f"""
+SELECT conversations.id AS conversation_id, conversations.tenant_id, conversations.phone_number,
+       conversations.assigned_seller_id AS seller_id, users.full_name AS seller_name,
+       {{time conversations.last_message_time}} AS last_message_time
+FROM conversations
+LEFT JOIN users ON users.id = conversations.assigned_seller_id AND users.tenant_id = conversations.tenant_id
+{_WAITS}"""
+
+_DECISIVE_WAITING: Final = f"""
+SELECT conversations.id AS conversation_id, conversations.tenant_id, conversations.assigned_seller_id AS seller_id,
+       conversations.last_message_time
+FROM conversations
+{_WAITS}"""
 
 # When a seller last wrote in these conversations.
 _ANSWERS: Final = """
@@ -101,13 +127,25 @@ _KNOWN_MESSAGES: Final = """
 SELECT messages.id AS message_id FROM messages WHERE messages.id IN :ids
 """
 
-# The most points this lead can still have: all that is known without its messages, and full marks for the rest.
-_LIKELY: Final = """
-    leads.converted_at IS NULL AND LOWER(COALESCE(leads.status, '')) NOT IN ('converted', 'won', 'lost')
-    AND CASE UPPER(leads.source) WHEN 'META_ADS' THEN 30 WHEN 'REFERRAL' THEN 25 WHEN 'WEBSITE' THEN 20 ELSE 0 END
+# Leads with whom somebody wrote lately.
+_WITH_TALK: Final = """conversations.lead_id IN (
+    SELECT conversations.lead_id FROM conversations WHERE {since conversations.last_message_time :recent}
+  )"""
+
+# The points of a lead without those for its messages.
+_POINTS: Final = """
+    CASE UPPER(leads.source) WHEN 'META_ADS' THEN 30 WHEN 'REFERRAL' THEN 25 WHEN 'WEBSITE' THEN 20 ELSE 0 END
     + CASE WHEN {from talks.last_message_time :recent} THEN 15 ELSE 0 END
     + CASE WHEN leads.location IS NULL THEN 0 ELSE :area_points END
-    + 20 + 25 >= :min_points
+"""
+# With full marks for its messages.
+_LIKELY: Final = f"""
+    leads.converted_at IS NULL AND LOWER(COALESCE(leads.status, '')) NOT IN ('converted', 'won', 'lost')
+    AND {_POINTS} + 20 + 25 >= :min_points
+"""
+# When they are counted, with full marks for what they say.
+_REACHES: Final = """
+WHERE candidates.points + CASE WHEN counts.message_count > 5 THEN 20 ELSE 0 END + 25 >= :min_points
 """
 
 _LEADS: Final = """
@@ -119,7 +157,7 @@ WITH talks AS (
 ), candidates AS (
   SELECT leads.id AS lead_id, leads.tenant_id, leads.first_name, leads.last_name, leads.phone_number, leads.source,
          leads.location, leads.status, leads.assigned_seller_id AS seller_id, leads.estimated_value,
-         leads.converted_at, talks.last_message_time
+         leads.converted_at, talks.last_message_time, {points} AS points
   FROM leads LEFT JOIN talks ON talks.lead_id = leads.id
   WHERE {which}
 ), counts AS (
@@ -134,7 +172,7 @@ SELECT candidates.lead_id, candidates.tenant_id, candidates.first_name, candidat
        candidates.converted_at, COALESCE(counts.message_count, 0) AS message_count,
        {time candidates.last_message_time} AS last_message_time
 FROM candidates LEFT JOIN counts ON counts.lead_id = candidates.lead_id
-"""
+{reaches}"""
 
 _LEAD_MESSAGES: Final = """
 SELECT newest.lead_id, newest.body, {time newest.created_at} AS created_at
@@ -150,13 +188,21 @@ WHERE newest.place <= 10
 ORDER BY newest.lead_id, newest.place DESC
 """
 
-_FOLLOWUPS: Final = """
-SELECT leads.id AS lead_id, leads.tenant_id, leads.first_name, leads.last_name, leads.phone_number, leads.status,
-       leads.assigned_seller_id AS seller_id, {time leads.next_follow_up} AS next_follow_up, leads.notes
-FROM leads
+_PLANNED: Final = """
 WHERE leads.next_follow_up IS NOT NULL AND leads.status IN ('interested', 'negotiation')
   AND leads.assigned_seller_id IS NOT NULL
 """
+
+_FOLLOWUPS: Final = f"""
+SELECT leads.id AS lead_id, leads.tenant_id, leads.first_name, leads.last_name, leads.phone_number, leads.status,
+       leads.assigned_seller_id AS seller_id, {{time leads.next_follow_up}} AS next_follow_up, leads.notes
+FROM leads
+{_PLANNED}"""
+
+_DECISIVE_FOLLOWUPS: Final = f"""
+SELECT leads.id AS lead_id, leads.tenant_id, leads.assigned_seller_id AS seller_id, leads.next_follow_up
+FROM leads
+{_PLANNED}"""
 
 # A response time runs from the first message of a customer's turn, written today, to the seller's next one.
 _METRICS: Final = """

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Numeric, String, Table, Text
 
 from ..store.tables import UtcTime
+from . import indexes
 
 metadata = MetaData()
 
@@ -61,13 +62,6 @@ leads = Table(
 )
 Index("leads_of_seller", leads.c.assigned_seller_id, leads.c.status)
 Index("leads_newest", leads.c.tenant_id, leads.c.created_at)
-Index(
-    "leads_follow_up",
-    leads.c.next_follow_up,
-    sqlite_where=leads.c.next_follow_up.is_not(None),
-    postgresql_where=leads.c.next_follow_up.is_not(None),
-)
-
 conversations = Table(
     "conversations",
     metadata,
@@ -80,17 +74,7 @@ conversations = Table(
     Column("last_message_time", UtcTime),
     Column("last_message_from_customer", Boolean, nullable=False),
 )
-Index("conversations_of_lead", conversations.c.lead_id, conversations.c.last_message_time)
 Index("conversations_of_seller", conversations.c.assigned_seller_id, conversations.c.status)
-# SQLite takes a partial index only for a query with the very same terms, and SQLAlchemy would write `= 1` for the flag;
-# in plain words it serves `… AND last_message_from_customer AND …` on both databases.
-_WAITING: Final = sa.text("status = 'active' AND last_message_from_customer AND assigned_seller_id IS NOT NULL")
-Index(
-    "conversations_unanswered",
-    conversations.c.last_message_time,
-    sqlite_where=_WAITING,
-    postgresql_where=_WAITING,
-)
 
 messages = Table(
     "messages",
@@ -101,5 +85,16 @@ messages = Table(
     Column("body", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )
-Index("messages_of_conversation", messages.c.conversation_id, messages.c.created_at)
-Index("messages_newest", messages.c.created_at)
+
+# The same that the owner of a CRM is advised to have. In plain words: SQLite takes a partial index only for a query
+# with the very same terms, and SQLAlchemy would write `= 1` for the flag.
+for _wanted in indexes.WANTED:
+    _table = metadata.tables[_wanted.table]
+    _where = sa.text(_wanted.where) if _wanted.where else None
+    Index(
+        _wanted.name,
+        *(_table.c[column] for column in _wanted.columns),
+        sqlite_where=_where,
+        postgresql_where=_where,
+        postgresql_include=list(_wanted.include),
+    )

@@ -1,17 +1,18 @@
 """The CRM as detection reads it: rows of a database that is not ours, made into plain values.
 
-Owns reading: transactions, streams, parameters, and warnings about rows that cannot be read. Decides nothing about
-alerts and writes nothing. Blocking: called from a worker thread.
+Owns the questions and their answers' shapes; how they are asked is reading's. Decides nothing about alerts and writes
+nothing. Blocking: called from a worker thread.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,32 +20,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
 from ..config import Settings
+from ..events import Concern
 from . import rows as shapes
-from .queries import (
-    COLUMNS,
-    OPTIONAL,
-    PARAMETERS,
-    QUERY_MILLISECONDS,
-    CrmError,
-    CrmMissing,
-    Statement,
-    check_columns,
-    crm_error,
-    statements,
-    wrong_value,
-)
-from .reference import Dialect
+from .queries import COLUMNS, OPTIONAL, PARAMETERS, CrmError, CrmMissing, Statement, crm_error, wrong_value
+from .reading import CHUNK, ROWS, BadId, Reading
 from .rows import Conversation, CrmUser, Doubt, FollowUp, Lead, SellerMetrics, Unreadable, number_of, text_id
 from .schema import ROLES
 
 log = logging.getLogger(__name__)
 
-ROWS: Final = 1000
-"""Rows held at a time while a long answer is read."""
-CHUNK: Final = 500
-"""Ids in one IN list."""
-NAMED: Final = 10
-"""Rows of one column that are named in the log: a column of another kind spoils them all."""
 NO_LEADS: Final[list[Any]] = [None]
 """Fits a column of any kind, and is nobody's id."""
 
@@ -53,21 +37,13 @@ Ref = tuple[str, str]
 """Tenant and id."""
 
 
-class BadId(Exception):
-    """An id of another form than this CRM's."""
-
-
-class CrmSource:
+class CrmSource(Reading):
     """Reads one CRM. Every method raises CrmError when it cannot; no method keeps a transaction open after it."""
 
     def __init__(self, engine: Engine, settings: Settings, mapping: Mapping[str, str] | None = None) -> None:
+        super().__init__(engine, mapping)
         self.settings = settings
-        self._engine = engine
         self._timezones: dict[str, str] = {}
-        self._sqlite = engine.dialect.name == "sqlite"
-        self._statements = statements(cast(Dialect, engine.dialect.name), mapping)
-        self._warned: set[str] = set()
-        self._unread: Counter[str] = Counter()
 
     def prepare(self, now: datetime) -> None:
         """Called before each look at the CRM; what is read then is read as of `now`."""
@@ -96,6 +72,18 @@ class CrmSource:
         """All that wait for a seller, whatever their age; with `ids` those of them that still do."""
         return self._each(shapes.conversation, self._rows("unanswered_conversations", {}, ids))
 
+    def waiting(self, buckets: frozenset[str] | None = None) -> Generator[Conversation, None, None]:
+        """All that wait for a seller, of these buckets, in the order of buckets; as the database shows them.
+
+        Raises BucketsDiffer; from then on the order is made here.
+        """
+        rows = self._in_order("unanswered_conversations", {}, buckets)
+        return self._ordered(self._each(shapes.conversation, rows), attrgetter("id"), buckets)
+
+    def touched(self) -> Concern:
+        """What is not as the database shows it: these are looked at by their ids."""
+        return Concern()
+
     def last_answers(self, ids: Sequence[str]) -> dict[str, datetime] | None:
         """When a seller last wrote, by conversation. None when the CRM has no messages table of the known form."""
         try:
@@ -123,6 +111,14 @@ class CrmSource:
         parameters = {"recent": recent, "min_points": min_points, "area_points": area_points}
         return self._each(shapes.lead, self._stream("lead_candidates", parameters))
 
+    def talking_leads(self, recent: datetime, min_points: float, area_points: int) -> Iterator[Lead] | None:
+        """Those `lead_candidates` with whom somebody wrote since `recent`. None when a mapping says who they are."""
+        if self._statements["lead_candidates"].mapped:
+            return None
+        parameters = {"recent": recent, "min_points": min_points, "area_points": area_points}
+        statement = replace(self._statements["talking_leads"], name="lead_candidates")
+        return self._each(shapes.lead, self._run(statement, None, **parameters))
+
     def leads(self, ids: Sequence[str]) -> Iterator[Lead]:
         """These leads, whether they are likely to reach anything or not."""
         everything = {"recent": datetime(1970, 1, 1, tzinfo=UTC), "min_points": 0.0, "area_points": 0}
@@ -148,6 +144,11 @@ class CrmSource:
     def followups_of(self, ids: Sequence[str], until: datetime) -> Iterator[FollowUp]:
         """As `followups`, of these leads only; the date may be any."""
         return self._each(shapes.followup, self._by_ids("followups", {"until": until}, ids))
+
+    def planned(self, until: datetime, buckets: frozenset[str] | None = None) -> Generator[FollowUp, None, None]:
+        """As `followups`, of these buckets, in the order of buckets; as the database shows them."""
+        rows = self._in_order("followups", {"until": until}, buckets)
+        return self._ordered(self._each(shapes.followup, rows), attrgetter("lead_id"), buckets)
 
     def seller_metrics(
         self, now: datetime, unanswered_after: timedelta, zones: Mapping[str, tzinfo]
@@ -227,29 +228,6 @@ class CrmSource:
             given = values | {"min_points": 0.0, "area_points": 0, "day_start": _midnight(now, zone)}
             yield {key: given[key] for key in PARAMETERS[name] if key != "ids"}
 
-    # --- rows ------------------------------------------------------------------------------------------------------
-
-    def _each(self, shape: Callable[[RowMapping, Doubt], T | None], rows: Iterable[RowMapping]) -> Iterator[T]:
-        """A row that cannot be read is left out with a warning; it never stops the others."""
-        for row in rows:
-            try:
-                found = shape(row, self._doubt)
-            except Unreadable as error:
-                self._doubt(error)
-            else:
-                if found is not None:
-                    yield found
-
-    def _doubt(self, error: Unreadable) -> None:
-        about = f"{error.row} {error.column}"
-        if about in self._warned:
-            return
-        self._unread[error.column] += 1
-        if self._unread[error.column] <= NAMED:
-            self._warn_once(about, str(error))
-        elif self._unread[error.column] == NAMED + 1:
-            log.warning("%s; no more rows are named for %s: run `crmtray-server check`", error, error.column)
-
     def _zone(self, tenant: str, name: str) -> tzinfo:
         try:
             return ZoneInfo(name)
@@ -258,69 +236,6 @@ class CrmSource:
                 f"zone {tenant} {name}", f"tenant {tenant}: {name!r} is not a time zone; its days are UTC days"
             )
             return UTC
-
-    def _warn_once(self, about: str, sentence: str) -> None:
-        if about not in self._warned and len(self._warned) < 10_000:
-            self._warned.add(about)
-            log.warning("%s", sentence)
-
-    # --- running ---------------------------------------------------------------------------------------------------
-
-    def _rows(self, name: str, parameters: dict[str, Any], ids: Sequence[str] | None) -> Iterator[RowMapping]:
-        return self._stream(name, parameters) if ids is None else self._by_ids(name, parameters, ids)
-
-    def _stream(self, name: str, parameters: dict[str, Any]) -> Iterator[RowMapping]:
-        return self._run(self._statements[name], None, **parameters)
-
-    def _by_ids(self, name: str, parameters: dict[str, Any], ids: Sequence[str]) -> Iterator[RowMapping]:
-        for start in range(0, len(ids), CHUNK):
-            yield from self._one_chunk(self._statements[name], parameters, ids[start : start + CHUNK])
-
-    def _one_chunk(self, statement: Statement, parameters: dict[str, Any], ids: Sequence[str]) -> Iterator[RowMapping]:
-        """An id that cannot be one of this CRM's (remembered from another database) has no row; the others have."""
-        try:
-            yield from list(self._run(statement, ids, **parameters))
-        except BadId:
-            if len(ids) > 1:
-                middle = len(ids) // 2
-                yield from self._one_chunk(statement, parameters, ids[:middle])
-                yield from self._one_chunk(statement, parameters, ids[middle:])
-
-    def _run(self, statement: Statement, by_ids: Sequence[str] | None, **parameters: Any) -> Generator[RowMapping]:
-        clause = sa.text(statement.text if by_ids is None else statement.by_ids)
-        values = {key: self._parameter(value) for key, value in parameters.items() if f":{key}" in clause.text}
-        if by_ids is not None:
-            clause = clause.bindparams(sa.bindparam("ids", expanding=True))
-            values["ids"] = self._id_values(by_ids)
-        try:
-            with self._engine.connect() as connection:
-                if not self._sqlite:
-                    connection.exec_driver_sql(_POSTGRES_SESSION)
-                with connection.execution_options(yield_per=ROWS).execute(clause, values) as result:
-                    check_columns(statement, set(result.keys()))
-                    yield from result.mappings()
-        except sa.exc.DataError as error:
-            if by_ids is not None:
-                raise BadId from error
-            raise crm_error(error, statement) from error
-        except sa.exc.SQLAlchemyError as error:
-            raise crm_error(error, statement) from error
-
-    def _parameter(self, value: Any) -> Any:
-        if isinstance(value, datetime) and self._sqlite:
-            return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
-        return value
-
-    def _id_values(self, ids: Sequence[str]) -> list[Any]:
-        """PostgreSQL makes of a quoted value what the column is; SQLite only where the column declares a type."""
-        return [*ids, *(int(id) for id in ids if id and id.isdecimal() and len(id) < 19)] if self._sqlite else list(ids)
-
-
-# What stands in a column without a time zone is UTC, and no question may hold the CRM's database for long.
-_POSTGRES_SESSION: Final = (
-    "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
-    f"set_config('statement_timeout', '{QUERY_MILLISECONDS}', true)"
-)
 
 
 def _written(message: tuple[datetime, str]) -> datetime:

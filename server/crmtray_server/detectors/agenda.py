@@ -29,8 +29,9 @@ class Agenda:
         self._heaps[kind] = heap
 
     def add(self, kind: Kind, moments: Iterable[Moment]) -> None:
+        """Those that it has already are not there twice."""
         heap = self._heaps.setdefault(kind, [])
-        for moment in moments:
+        for moment in set(moments).difference(heap):
             heapq.heappush(heap, moment)
 
     def pop_due(self, now: datetime) -> dict[Kind, list[str]]:

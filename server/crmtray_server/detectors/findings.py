@@ -5,10 +5,10 @@ Owns no rule of its own; each kind's rule is in the module of that name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from crmtray.protocol import Kind, WireError, format_time, parse_time
 
@@ -22,20 +22,47 @@ NEVER: Final = "never"
 Ref = tuple[str, str]
 """Tenant and subject."""
 Open = dict[Ref, Episode]
-OpenEpisodes = Callable[[Kind, Collection[str] | None], Open]
-"""Reads a kind's open episodes from the store; with subjects only those about one of them."""
+
+
+class OpenEpisodes(Protocol):
+    """Reads a kind's open episodes from the store."""
+
+    def __call__(self, kind: Kind, subjects: Collection[str] | None, /) -> Open:
+        """With subjects only those about one of them."""
+
+    def after(self, kind: Kind, ref: Ref, limit: int, /) -> Open:
+        """The next in the order of tenants and subjects."""
+
+    def suffixes(self, kind: Kind, length: int, /) -> set[str]:
+        """With which characters their subjects end."""
+
+    def in_order(self, kind: Kind, length: int, some: Collection[str] | None, /) -> Generator[Episode, None, None]:
+        """By the last characters of their subjects, all or some."""
 
 
 @dataclass(slots=True)
 class Found(Detected):
-    """What one detector found, and `later`: subjects to look at again, each at its moment."""
+    """What one detector found. `later`: subjects to look at again, each at its moment. `room`: for so many events."""
 
     later: list[tuple[datetime, str]] = field(default_factory=list)
+    room: int = LIMIT
 
     def takes_more(self) -> bool:
         """Whether another event may be added. What does not fit is found again by the next look."""
-        self.more = self.more or len(self.events) >= LIMIT
+        self.more = self.more or len(self.events) >= self.room
         return not self.more
+
+    def rest(self) -> Found:
+        """For a part of the same look: what it finds is then taken."""
+        return Found(room=self.room - len(self.events))
+
+    def take(self, part: Found) -> None:
+        self.add(part)
+        self.later += part.later
+
+    def concerned(self) -> set[str]:
+        """Subjects of which something is to be stored."""
+        return {episode.subject for episode in (*self.opened, *self.closed)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ Owns the rule and its episodes: one for each date a lead's next follow-up is set
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from crmtray.protocol import FOLLOW_UP, Json, format_time
 
 from .. import texts
+from ..crm.buckets import Digest
 from ..crm.rows import FollowUp
 from ..crm.source import CrmSource
 from ..events import Episode, Event
@@ -25,18 +26,22 @@ class FollowUpDetector:
         self._source = source
         self._within = source.settings.followup_within
 
-    def read(self, now: datetime, opened: Open, horizon: timedelta) -> Found:
-        """Reads a little beyond what is near now, so that what comes near before the next read fires at its moment."""
-        found = Found()
-        self._examine(self._source.followups(now + self._within + horizon), now, opened, found)
-        return found
+    def subject(self, row: FollowUp) -> str:
+        return row.lead_id
+
+    def digests(self, until: datetime) -> dict[str, Digest] | None:
+        return self._source.digests("followups", until + self._within)
+
+    def rows(self, until: datetime, buckets: frozenset[str] | None) -> Generator[FollowUp, None, None]:
+        """A little beyond what is near now, so that what comes near before the next read fires at its moment."""
+        return self._source.planned(until + self._within, buckets)
 
     def look(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
         found = Found()
-        self._examine(self._source.followups_of(subjects, now + self._within), now, opened, found)
+        self.examine(self._source.followups_of(subjects, now + self._within), now, opened, found)
         return found
 
-    def _examine(self, rows: Iterable[FollowUp], now: datetime, opened: Open, found: Found) -> None:
+    def examine(self, rows: Iterable[FollowUp], now: datetime, opened: Open, found: Found) -> None:
         for row in rows:
             episode = opened.pop((row.tenant_id, row.lead_id), None)
             if row.at is not None:

@@ -6,10 +6,11 @@ points for a recent message alone, does not alert again. The sum itself is in sc
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from crmtray.protocol import HOT_LEAD, Json
@@ -17,12 +18,25 @@ from crmtray.protocol import HOT_LEAD, Json
 from ..crm.rows import Lead
 from ..crm.source import CrmSource
 from ..events import Episode, Event
-from ..score import AREA_POINTS, RECENT, LeadScore, at_least, base_score, folded, with_intent
-from .findings import Found, Mark, Open, Ref, stamp
+from ..score import (
+    AREA_POINTS,
+    INTENT_POINTS,
+    MESSAGES_POINTS,
+    RECENT,
+    SOURCE_POINTS,
+    LeadScore,
+    at_least,
+    base_score,
+    folded,
+    with_intent,
+)
+from .findings import Found, Mark, Open, OpenEpisodes, Ref, stamp
 
 HYSTERESIS: Final = 0.2
 BATCH: Final = 200
 """Leads whose messages are held at a time."""
+IN_TURN: Final = 1000
+"""Open episodes that one glance looks at."""
 
 Scored = tuple[Lead, LeadScore, Episode | None]
 Known = tuple[int, datetime | None, float]
@@ -37,19 +51,59 @@ class HotLeadDetector:
         self._threshold = source.settings.hot_lead_probability_threshold
         self._end = source.settings.hot_lead_probability_threshold - HYSTERESIS
         self._areas = folded(source.settings.high_value_areas)
+        self._area_points = AREA_POINTS if self._areas else 0
+        self._again: set[str] = set()
+        self._turn: Ref = ("", "")
         self._intents: dict[Ref, Known] = {}
         """Of the leads that mattered at the last reading: nobody wrote, nothing to read anew."""
 
-    def read(self, now: datetime, opened: Open, _horizon: timedelta) -> Found:
+    def read(self, now: datetime, opened: Open) -> Found:
+        """All leads that can reach the threshold, and those of the open episodes."""
         found, known = Found(), dict[Ref, Known]()
         self._examine(self._likely(now, opened), now, opened, known, found)
-        self._intents = known
+        self._intents, self._again = known, found.concerned()
+        return found
+
+    def glance(self, now: datetime, episodes: OpenEpisodes) -> Found | None:
+        """Leads with whom somebody wrote lately, and some of the open episodes, in turn. None: it cannot be told who.
+
+        A lead becomes hot by a message. What is changed in the lead itself is for `read` to find.
+        """
+        talking = self._source.talking_leads(*self._bounds(now))
+        if talking is None:
+            return None
+        found, seen = Found(), set[str]()
+        for leads in _batches(talking):
+            seen |= {lead.id for lead in leads}
+            self._examine(leads, now, self._opened(leads, episodes), self._intents, found)
+        others = (self._in_turn(episodes) | self._again) - seen
+        found.take(self._look(now, episodes(self.kind, others), sorted(others), found.rest()))
+        self._again = found.concerned()
         return found
 
     def look(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
-        found = Found()
+        found = self._look(now, opened, subjects, Found())
+        self.look_again(found.concerned())
+        return found
+
+    def look_again(self, subjects: Collection[str]) -> None:
+        """At the next glance: what was found may not be stored."""
+        self._again |= set(subjects)
+
+    def _look(self, now: datetime, opened: Open, subjects: Sequence[str], found: Found) -> Found:
         self._examine(self._source.leads(subjects), now, opened, self._intents, found)
         return found
+
+    def _opened(self, leads: Sequence[Lead], episodes: OpenEpisodes) -> Open:
+        """Of these leads: another tenant's of the same id is none of them."""
+        refs = {(lead.tenant_id, lead.id) for lead in leads}
+        opened = episodes(self.kind, [lead.id for lead in leads])
+        return {ref: episode for ref, episode in opened.items() if ref in refs}
+
+    def _in_turn(self, episodes: OpenEpisodes) -> set[str]:
+        opened = episodes.after(self.kind, self._turn, IN_TURN)
+        self._turn = max(opened) if len(opened) == IN_TURN else ("", "")
+        return {subject for _, subject in opened}
 
     def _examine(
         self, leads: Iterable[Lead], now: datetime, opened: Open, known: dict[Ref, Known], found: Found
@@ -80,9 +134,18 @@ class HotLeadDetector:
 
     def _likely(self, now: datetime, opened: Open) -> Iterator[Lead]:
         """First the likely ones, then those of the other open episodes."""
-        points = AREA_POINTS if self._areas else 0
-        yield from self._source.lead_candidates(now - RECENT, self._threshold * 100 - 1e-6, points)
+        bounds = self._bounds(now)
+        talking = self._source.talking_leads(*bounds) if self._needs_talk() else None
+        yield from self._source.lead_candidates(*bounds) if talking is None else talking
         yield from self._source.leads([lead_id for _, lead_id in opened])
+
+    def _bounds(self, now: datetime) -> tuple[datetime, float, int]:
+        return now - RECENT, self._threshold * 100 - 1e-6, self._area_points
+
+    def _needs_talk(self) -> bool:
+        """Whether nobody reaches the threshold with whom nobody wrote lately."""
+        most = max(SOURCE_POINTS.values()) + MESSAGES_POINTS + INTENT_POINTS + self._area_points
+        return not at_least(most, self._threshold)
 
     def _goes_on(self, lead: Lead, score: LeadScore, episode: Episode) -> bool:
         """Hot enough whatever the messages say, and there is nobody new to tell."""
@@ -104,6 +167,12 @@ class HotLeadDetector:
     def _intent(self, lead: Lead) -> float | None:
         count, last, intent = self._intents.get((lead.tenant_id, lead.id), (-1, None, 0.0))
         return intent if (count, last) == (lead.message_count, lead.last_message_time) else None
+
+
+def _batches(leads: Iterable[Lead]) -> Iterator[list[Lead]]:
+    iterator = iter(leads)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
 
 
 def _judge(

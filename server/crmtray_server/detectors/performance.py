@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final, Literal
 
 from crmtray.protocol import PERFORMANCE, Json
@@ -43,11 +43,14 @@ class PerformanceDetector:
         self._source = source
         self._threshold = source.settings.performance_alert_threshold
         self._unanswered_after = source.settings.unanswered_after
+        self.leads = 0
+        """How many leads the last reading counted."""
 
-    def read(self, now: datetime, opened: Open, _horizon: timedelta) -> Found:
-        found = Found()
+    def read(self, now: datetime, opened: Open) -> Found:
+        found, self.leads = Found(), 0
         zones = self._source.zones()
         for metrics in self._source.seller_metrics(now, self._unanswered_after, zones):
+            self.leads += metrics.leads_generated
             for issue in self._issues(metrics):
                 _judge(metrics, issue, opened, now, found)
         for (tenant, _), episode in opened.items():

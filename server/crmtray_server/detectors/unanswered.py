@@ -6,12 +6,13 @@ writes again meanwhile stays in the same episode.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crmtray.protocol import UNANSWERED, Json
 
+from ..crm.buckets import Digest
 from ..crm.rows import Conversation
 from ..crm.source import CrmSource
 from ..events import Episode, Event
@@ -35,17 +36,21 @@ class UnansweredDetector:
         self._looked_up: dict[Ref, datetime] = {}
         """Customer messages inside open episodes that are known not to follow an answer."""
 
-    def read(self, now: datetime, opened: Open, _horizon: timedelta) -> Found:
-        found = Found()
-        self._examine(self._source.pending_conversations(), now, opened, found)
-        return found
+    def subject(self, row: Conversation) -> str:
+        return row.id
+
+    def digests(self, _until: datetime) -> dict[str, Digest] | None:
+        return self._source.digests("unanswered_conversations")
+
+    def rows(self, _until: datetime, buckets: frozenset[str] | None) -> Generator[Conversation, None, None]:
+        return self._source.waiting(buckets)
 
     def look(self, now: datetime, opened: Open, subjects: Sequence[str]) -> Found:
         found = Found()
-        self._examine(self._source.pending_conversations(subjects), now, opened, found)
+        self.examine(self._source.pending_conversations(subjects), now, opened, found)
         return found
 
-    def _examine(self, rows: Iterable[Conversation], now: datetime, opened: Open, found: Found) -> None:
+    def examine(self, rows: Iterable[Conversation], now: datetime, opened: Open, found: Found) -> None:
         wrote_again: list[tuple[Conversation, Told]] = []
         for row in rows:
             episode = opened.pop((row.tenant_id, row.id), None)

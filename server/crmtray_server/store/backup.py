@@ -88,7 +88,7 @@ def _new_file(file: Path) -> Path:
 
 
 def _copy_out(url: str, partial: Path) -> None:
-    live = _sqlite_file(url)
+    live = sqlite_file(url)
     if live is None:
         _copy_out_of_postgresql(url, partial)
         return
@@ -102,7 +102,7 @@ def _copy_out(url: str, partial: Path) -> None:
 
 
 def _copy_out_of_postgresql(url: str, partial: Path) -> None:
-    with _engine(url) as source, _engine(_url(partial)) as target:
+    with opened(url) as source, opened(url_of(partial)) as target:
         snapshot = source.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with snapshot.connect() as reading, reading.begin():
             revision = migrate.revision(reading)
@@ -112,7 +112,7 @@ def _copy_out_of_postgresql(url: str, partial: Path) -> None:
             migrate.upgrade(target, revision)
             with target.connect().execution_options(writing=True) as writing, writing.begin():
                 for table in metadata.sorted_tables:
-                    _copy(reading, writing, table)
+                    copy_rows(reading, writing, table)
     with closing(sqlite3.connect(partial)) as copied:
         copied.execute("PRAGMA journal_mode=DELETE")
 
@@ -140,10 +140,10 @@ def _sync(path: Path) -> None:
 
 def restore(file: Path, url: str) -> Contents:
     """Puts what a backup holds in place of what the store at `url` holds. Raises BackupError; then nothing changed."""
-    live = _sqlite_file(url)
+    live = sqlite_file(url)
     if live is not None and live.exists() and file.exists() and live.samefile(file):
         raise BackupError(f"{file} is the store itself: there is nothing to restore.")
-    with _readable(file) as (checked, contents), _engine(_url(checked)) as source, _engine(url) as target:
+    with readable(file) as (checked, contents), opened(url_of(checked)) as source, opened(url) as target:
         with target.connect() as connection:
             _refuse_newer(migrate.revision(connection), "the store")
         migrate.upgrade(target)
@@ -152,7 +152,7 @@ def restore(file: Path, url: str) -> Contents:
 
 
 @contextmanager
-def _readable(file: Path) -> Iterator[tuple[Path, Contents]]:
+def readable(file: Path) -> Iterator[tuple[Path, Contents]]:
     """A private copy of the backup, checked and with the newest schema: the backup itself is never touched."""
     with tempfile.TemporaryDirectory(prefix="crmtray-restore-") as folder:
         copy = Path(folder) / "backup.db"
@@ -163,7 +163,7 @@ def _readable(file: Path) -> Iterator[tuple[Path, Contents]]:
             contents = _checked(copy, str(file))
         except sqlite3.DatabaseError as error:
             raise BackupError(f"{file} cannot be restored: {_reason(error)}.") from error
-        with _engine(_url(copy)) as engine:
+        with opened(url_of(copy)) as engine:
             with engine.connect() as connection:
                 _refuse_newer(migrate.revision(connection), str(file))
             migrate.upgrade(engine)
@@ -195,7 +195,7 @@ def _replace(source: Engine, target: Engine) -> None:
             if table is not meta:
                 # Not TRUNCATE: on PostgreSQL readers that began before would find the table empty.
                 writing.execute(table.delete())
-                _copy(reading, writing, table)
+                copy_rows(reading, writing, table)
         _copy_meta(reading, writing)
         epoch.renew(writing)
 
@@ -223,16 +223,19 @@ def _with_patience(work: Callable[[], None]) -> None:
 # --- both ------------------------------------------------------------------------------------------------------
 
 
-def _copy(reading: Connection, writing: Connection, table: sa.Table) -> None:
-    """All rows, through the columns' types, so that times, flags and JSON are the same on both databases."""
+def copy_rows(reading: Connection, writing: Connection, table: sa.Table) -> int:
+    """How many: all rows, through the columns' types, so that times, flags and JSON are the same on both databases."""
     inspector = sa.inspect(reading)
     if not inspector.has_table(table.name):
-        return  # an older schema
+        return 0  # an older schema
     there = {column["name"] for column in inspector.get_columns(table.name)}
     query = sa.select(*[column for column in table.columns if column.name in there])
     found = reading.execute(query, execution_options={"yield_per": CHUNK})
+    copied = 0
     for rows in found.partitions():
         writing.execute(table.insert(), [dict(row._mapping) for row in rows])
+        copied += len(rows)
+    return copied
 
 
 def _checked(file: Path, what: str) -> Contents:
@@ -260,12 +263,12 @@ def _refuse_newer(revision: str | None, what: str) -> None:
         raise BackupError(f"The schema of {what} ({revision}) is newer than this program: update crmtray first.")
 
 
-def _sqlite_file(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
-def _url(file: Path) -> URL:
+def url_of(file: Path) -> URL:
     """Whatever characters its name has."""
     return URL.create("sqlite", database=str(file))
 
@@ -275,7 +278,7 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
 
 
 @contextmanager
-def _engine(url: str | URL) -> Iterator[Engine]:
+def opened(url: str | URL) -> Iterator[Engine]:
     engine = make_engine(url)
     try:
         yield engine

@@ -34,6 +34,8 @@ RETRY_SECONDS = 8.0
 """No further try after this time."""
 STATEMENT_SECONDS = 10
 """PostgreSQL ends a statement of ours that takes longer, also one that waits for a lock."""
+IDLE_SECONDS = 5
+"""And a transaction in which nothing is asked for so long: its process was halted, or its host is gone."""
 ANSWER_SECONDS = 20.0
 """Nobody waits longer for the database, whatever keeps it from answering."""
 CLOSE_SECONDS = 3.0
@@ -48,6 +50,14 @@ TIMEOUTS = {
     "tcp_user_timeout": "15000",
 }
 """Of a connection to PostgreSQL: a host that is gone without a word is noticed, https://www.postgresql.org/docs/current/libpq-connect.html."""
+QUICK_SECONDS = 2
+QUICK = {
+    "connect_timeout": "2",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "3000",
+}
 _NO_ANSWER = f"the database did not answer within {ANSWER_SECONDS:g} seconds"
 _committed_at: ContextVar[float | None] = ContextVar("committed_at", default=None)
 
@@ -70,6 +80,23 @@ def make_engine(url: str | URL) -> Engine:
         {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
     )
     return sa.create_engine(parsed, pool_pre_ping=True, pool_size=READ_THREADS + 1)
+
+
+def make_quick_engine(url: str | URL) -> Engine:
+    """For small questions that are asked again and again: gives up early, and waits for no disk."""
+    parsed = make_url(url)
+    quick = {} if parsed.get_backend_name() == "sqlite" else QUICK
+    engine = make_engine(parsed.update_query_dict({name: quick[name] for name in quick if name not in parsed.query}))
+
+    @sa.event.listens_for(engine, "connect")
+    def _hurry(connection: Any, _record: Any) -> None:
+        if engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA busy_timeout={1000 * QUICK_SECONDS}")
+        else:
+            _limit(connection, QUICK_SECONDS)
+
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -264,8 +291,14 @@ def _bound(engine: Engine) -> None:
 
     @sa.event.listens_for(engine, "connect")
     def _set(connection: Any, _record: Any) -> None:
-        connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
-        connection.commit()
+        _limit(connection, STATEMENT_SECONDS)
+
+
+def _limit(connection: Any, seconds: int) -> None:
+    """Of a psycopg connection. What a halted process has locked is free again before its work has moved on."""
+    connection.execute(f"SET statement_timeout = '{seconds}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    connection.commit()
 
 
 def _one_snapshot(engine: Engine) -> Engine:

@@ -35,6 +35,13 @@ def renew(connection: Connection) -> str:
     return epoch
 
 
+def take_over(connection: Connection, source: Connection, beside: Path | None) -> None:
+    """The store that moved here goes on under its own name; no file of a former store may say that it went back."""
+    _set(connection, EPOCH, current(source) or uuid.uuid4().hex)
+    opened = max(_whole(_get(source, GENERATION)), _remembered(beside) if beside else 0)
+    _set(connection, GENERATION, str(opened))
+
+
 def at_open(connection: Connection, beside: Path | None) -> tuple[str, int]:
     """The epoch, and the number to `remember` when this transaction is committed.
 

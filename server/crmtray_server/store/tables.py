@@ -234,6 +234,19 @@ Index(
 )
 Index("deliveries_age", deliveries.c.updated_at)
 
+# Who does what only one process may do at a time, and until when unless he says so again; see duty.
+duties = Table(
+    "duties",
+    metadata,
+    Column("work", String, primary_key=True),
+    Column("holder", String, nullable=False),  # of one process, from its start to its end
+    Column("node", String, nullable=False),  # host and process, for people
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    # What the holder says of its work, for the others' /health.
+    Column("report", JSON(none_as_null=True)),
+)
+
 # What a CRM that cannot be read has pushed, in the shape of the reference tables; see mirror.
 mirror_conversations = Table(
     "mirror_conversations",

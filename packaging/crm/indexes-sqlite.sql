@@ -1,0 +1,31 @@
+-- Indexes for a CRM on SQLite with the tables that docs/detection.md names. For the CRM's owner: crmtray reads the CRM
+-- and never changes it. `crmtray-server check` says which of these are missing.
+--
+-- Run it while nobody writes:   sqlite3 crm.db < indexes-sqlite.sql
+
+-- Who waits for a seller: the few that are open and whose last word is the customer's, by the time of that word. SQLite
+-- takes a partial index only for a query with the very same terms: do not put them in another way.
+CREATE INDEX IF NOT EXISTS conversations_waiting
+  ON conversations (last_message_time)
+  WHERE status = 'active' AND last_message_from_customer AND assigned_seller_id IS NOT NULL;
+
+-- With whom somebody wrote in the last hour: only they can have become hot.
+CREATE INDEX IF NOT EXISTS conversations_recent
+  ON conversations (last_message_time);
+
+-- A lead's conversations, and the time of the last word in each.
+CREATE INDEX IF NOT EXISTS conversations_by_lead
+  ON conversations (lead_id, last_message_time);
+
+-- Planned contacts with open leads that somebody has, by their date.
+CREATE INDEX IF NOT EXISTS leads_planned
+  ON leads (next_follow_up)
+  WHERE next_follow_up IS NOT NULL AND status IN ('interested', 'negotiation') AND assigned_seller_id IS NOT NULL;
+
+-- A conversation's messages in their order: how many, who answered when, what was written last.
+CREATE INDEX IF NOT EXISTS messages_by_conversation
+  ON messages (conversation_id, created_at);
+
+-- What was written today, for the response times of the day.
+CREATE INDEX IF NOT EXISTS messages_by_time
+  ON messages (created_at);
