@@ -437,7 +437,8 @@ def test_a_push_is_told_at_once_by_whoever_it_reaches(store_url: str, tmp_path: 
         both(partial(push, first, range(200, 240)), partial(push, second, range(200, 240)))
         wanted = Counter(map(str, [*range(100, 103), *range(200, 240)]))
         wait_until(lambda: of_user(store, "7") == wanted, "all of them, once", PATIENCE)
-        assert metric(first, 'crmtray_detection_seconds_count{look="push"}') > 0
+        wait_until(lambda: metric(first, 'crmtray_detection_seconds_count{look="push"}') > 0, "its own look", PATIENCE)
+        assert of_user(store, "7") == wanted
     assert of_user(store, "7") == wanted
     store.dispose()
 
