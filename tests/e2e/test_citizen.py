@@ -223,10 +223,16 @@ def kill_panel(office: Desktop) -> None:
         os.kill(panel, signal.SIGKILL)
 
 
+def named_of(office: Desktop, window: str) -> str:
+    """Nothing when it has gone since it was listed."""
+    command = ["xprop", "-id", window, "WM_CLASS", "_NET_WM_NAME"]
+    return subprocess.run(command, env=office.environment, capture_output=True, text=True, timeout=30).stdout
+
+
 def titles(office: Desktop) -> list[str]:
     """Of the windows of crmtray that the window manager has, minimized ones too."""
     listed = re.findall(r"0x[0-9a-f]+", office.run(["xprop", "-root", "_NET_CLIENT_LIST"]))
-    named = [office.run(["xprop", "-id", window, "WM_CLASS", "_NET_WM_NAME"]) for window in listed]
+    named = [named_of(office, window) for window in listed]
     return [title for text in named if '"crmtray"' in text for title in re.findall(r'_NET_WM_NAME.* = "(.*)"', text)]
 
 

@@ -180,7 +180,7 @@ MODULE, PACKAGE = 0, 1
 """In PyInstaller's table of contents."""
 IMPORT_ALL = Path(__file__).with_name("import_all.py")
 OF_OTHER_SYSTEMS = {"winreg", "msvcrt", "winsound"}
-OF_OTHER_EXTRAS = {"psycopg"}
+OF_OTHER_EXTRAS = {"psycopg", "redis"}
 
 
 def test_whatever_is_loaded_only_when_needed_is_there(packages: Packages, tmp_path: Path) -> None:

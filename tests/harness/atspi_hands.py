@@ -70,8 +70,15 @@ def find(application: str, name: str) -> Iterator[Node]:
             yield node
 
 
+def in_active_window(node: Node) -> bool:
+    while node is not None and not node.get_state_set().contains(Atspi.StateType.ACTIVE):
+        node = node.get_parent()
+    return node is not None
+
+
 def press(application: str, name: str) -> None:
-    for node in find(application, name):
+    """Of several, the one in the window that is worked in."""
+    for node in sorted(find(application, name), key=in_active_window, reverse=True):
         action = node.get_action_iface()
         if action is not None and action.get_n_actions() and action.do_action(0):
             return

@@ -12,6 +12,7 @@ import itertools
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -88,14 +89,15 @@ class LivingCrm:
             return lines + self._tidy(moment)
 
     async def run(self, stop: asyncio.Event, interval: float = 4.0) -> None:
-        """Steps at slightly random intervals until `stop` is set. A database that is away is tried again."""
-        while not stop.is_set():
+        """Steps at slightly random intervals until `stop` is set. A database that is away is tried again.
+
+        The first thing happens a moment later: whoever has just come shall see it come.
+        """
+        pause = interval / 2
+        while not await _set_within(stop, pause):
             for line in await asyncio.to_thread(self._try_step):
                 log.info("sample CRM: %s", line)
-            try:
-                await asyncio.wait_for(stop.wait(), interval * self._rng.uniform(0.6, 1.4))
-            except TimeoutError:
-                continue
+            pause = interval * self._rng.uniform(0.6, 1.4)
 
     def _try_step(self) -> list[str]:
         try:
@@ -249,6 +251,12 @@ def _waiting(moment: Moment, *terms: Any) -> tuple[Any, ...]:
 
 def _answered(moment: Moment, at_least: timedelta) -> tuple[Any, ...]:
     return (~conversations.c.last_message_from_customer, conversations.c.last_message_time < moment.now - at_least)
+
+
+async def _set_within(stop: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+    return stop.is_set()
 
 
 def _heat_up(moment: Moment, seller: int | None) -> list[str]:

@@ -93,7 +93,7 @@ class Detection:
         return self._source.timezone(tenant_id)
 
     def start_over(self) -> None:
-        """The next reading is a whole one: others may have told what this one does not know of, or a restore forgotten it."""
+        """The next reading is a whole one: others have told what this one does not know of, or a restore forgot it."""
         self._whole.clear()
 
     def read(self, now: datetime) -> Detected:
