@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from crmtray_server import config
 from crmtray_server.config import SettingsError
+from crmtray_server.store.database import make_engine
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -144,3 +146,9 @@ def test_what_is_no_address_of_redis(url: str, sentence: str, monkeypatch: pytes
     with pytest.raises(config.SettingsError) as caught:
         config.load()
     assert f"REDIS_URL: {sentence}" in str(caught.value) and "geheim" not in str(caught.value)
+
+
+def test_a_postgresql_store_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SettingsError, match=r"pip install 'crmtray\[postgres\]'"):
+        make_engine("postgresql://u@host/db")

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
+from ..config import SettingsError
 from . import epoch
 
 log = logging.getLogger(__name__)
@@ -72,14 +73,19 @@ class StoreUnavailable(Exception):
 
 
 def make_engine(url: str | URL) -> Engine:
-    """An engine for `sqlite:///file` or `postgresql://…`. Makes the folder of a SQLite file."""
+    """An engine for `sqlite:///file` or `postgresql://…`. Makes the folder of a SQLite file. Raises SettingsError."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
     parsed = parsed.set(drivername="postgresql+psycopg").update_query_dict(
         {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
     )
-    return sa.create_engine(parsed, pool_pre_ping=True, pool_size=READ_THREADS + 1)
+    try:
+        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=READ_THREADS + 1)
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "DATABASE_URL names a PostgreSQL; its driver is missing: install it with `pip install 'crmtray[postgres]'`."
+        ) from None
 
 
 def make_quick_engine(url: str | URL) -> Engine:
