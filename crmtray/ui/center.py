@@ -382,7 +382,8 @@ class Center(QWidget):
             self.showMinimized()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._tick.stop()
+        for timer in (self._tick, self._count):
+            timer.stop()
         self.leave_details()
         # It opens at what is newest; and rows further down need not be kept for somebody who looks at them.
         self.list.scrollToTop()

@@ -224,8 +224,7 @@ class Desk(QObject):
     async def close(self) -> None:
         self.settle()
         self.language.changed.disconnect(self._retell)
-        for window in (self.center, self.login_window, self.actions, self.links):
-            window.close()
+        self._close_windows()
         await self.settings.finish()
         self.shortcut.close()
         self.quiet.stop()
@@ -234,7 +233,12 @@ class Desk(QObject):
         await self.toasts.close()
         await self.session.stop()
         await self.tasks.cancel()
+        self._close_windows()  # what was under way meanwhile may have opened one
         self.cache.close()
+
+    def _close_windows(self) -> None:
+        for window in (self.center, self.login_window, self.actions, self.links):
+            window.close()
 
     # --- from the client ----------------------------------------------------------------------------------------
 

@@ -74,6 +74,16 @@ async def test_an_item_that_is_not_here_yet_is_asked_for(theme: Theme) -> None:
         assert noticed(office) == ""
 
 
+async def test_no_window_is_left_of_a_link_that_was_still_looked_up_at_the_end(theme: Theme) -> None:
+    async with working(theme) as office:
+        await office.sign_in()
+        office.server.pushing = False
+        await tell(office, ONE)
+        office.desk.show_notification(ONE)
+    assert not office.desk.center.isVisible()
+    assert not office.desk.center._count.isActive() and not office.desk.center._tick.isActive()
+
+
 async def test_an_item_nobody_knows_is_said_to_be_gone(theme: Theme) -> None:
     async with working(theme) as office:
         await office.sign_in()
