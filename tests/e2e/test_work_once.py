@@ -184,6 +184,11 @@ def works(node: ServerProcess) -> bool:
     return metric(node, 'crmtray_on_duty{work="detection"}') == 1
 
 
+def stands_by(node: ServerProcess) -> bool:
+    crm = ask(node, "/health", "")["services"]["crm"]
+    return bool((crm["status"], crm["mode"]) == ("ok", "standby"))
+
+
 def test_three_nodes_tell_once(site: Site) -> None:
     nodes = [site.node() for _ in range(3)]
     worker = site.on_duty()
@@ -195,8 +200,7 @@ def test_three_nodes_tell_once(site: Site) -> None:
         assert sum(metric(node, f'crmtray_on_duty{{work="{work}"}}') for node in nodes) == 1
         wait_until(partial(held_everywhere, nodes, work), "the others to know")
     for node in others:
-        crm = ask(node, "/health", "")["services"]["crm"]
-        assert (crm["status"], crm["mode"]) == ("ok", "standby")
+        wait_until(partial(stands_by, node), "what the one on duty says of the CRM")
     assert "mode" not in ask(worker, "/health", "")["services"]["crm"]
     site.assert_once()
 

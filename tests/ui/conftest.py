@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import PySide6  # noqa: F401  # before qasync, which takes the Qt binding that is loaded already
 import pytest
 import qasync
-from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QCoreApplication, QEvent, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -41,6 +41,15 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"qt": _qt_loop}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_garbage_is_left() -> Iterator[None]:
+    """The server's tests, which come after in the same process, collect on whatever thread they are in: a window that
+    is destroyed there takes the process with it."""
+    yield
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture(autouse=True)
