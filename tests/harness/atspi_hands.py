@@ -9,22 +9,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import gi
 
 gi.require_version("Atspi", "2.0")
-from gi.repository import Atspi  # noqa: E402
+from gi.repository import Atspi, GLib  # noqa: E402
 
 Node = Any
 
 
 def walk(node: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[Node, tuple[int, ...]]]:
+    """Without what goes while it is looked at."""
     yield node, path
-    for index in range(node.get_child_count()):
-        child = node.get_child_at_index(index)
-        if child is not None:
-            yield from walk(child, (*path, index))
+    with suppress(GLib.GError):
+        for index in range(node.get_child_count()):
+            child = node.get_child_at_index(index)
+            if child is not None:
+                yield from walk(child, (*path, index))
 
 
 def everything(application: str) -> Iterator[tuple[str, Node, tuple[int, ...]]]:
@@ -64,10 +67,18 @@ def place(node: Node) -> list[int]:
     return [found.x, found.y, found.width, found.height]
 
 
+def seen(application: str) -> Iterator[dict[str, Any]]:
+    for thing in everything(application):
+        with suppress(GLib.GError):
+            if showing(thing[1]):
+                yield describe(*thing)
+
+
 def find(application: str, name: str) -> Iterator[Node]:
     for _, node, _ in everything(application):
-        if node.get_name() == name and showing(node):
-            yield node
+        with suppress(GLib.GError):
+            if node.get_name() == name and showing(node):
+                yield node
 
 
 def in_active_window(node: Node) -> bool:
@@ -95,7 +106,7 @@ def type_into(application: str, name: str, text: str) -> None:
 
 def main(verb: str, application: str, *rest: str) -> None:
     if verb == "list":
-        print(json.dumps([describe(*thing) for thing in everything(application) if showing(thing[1])]))
+        print(json.dumps(list(seen(application))))
     elif verb == "press":
         press(application, *rest)
     else:
