@@ -8,11 +8,24 @@ from datetime import datetime
 from typing import Any
 
 from crmtray.cache import Applied, Cache
+from crmtray.preferences import Preferences
 from crmtray.protocol import Notification
 from crmtray.ui.toast_card import Card, nobody_listens
 from tests.client.support import NOW, page, put
 
-__all__ = ["FakeDesktop", "Spawner", "bring", "fill"]
+__all__ = ["PREFERENCES", "FakeDesktop", "Spawner", "bring", "fill"]
+
+PREFERENCES = Preferences(
+    notification_types=("unanswered", "hot_lead"),
+    push_notifications=True,
+    email_notifications=False,
+    email_address=None,
+    quiet_hours=("22:00", "08:00"),
+    work_days=("monday", "tuesday"),
+    min_priority="medium",
+    timezone="America/Argentina/Buenos_Aires",
+    locale="es-AR",
+)
 
 
 def fill(cache: Cache, items: Sequence[Notification], now: datetime = NOW) -> None:

@@ -44,20 +44,9 @@ from crmtray.ui.toast_card import Card, ToastButton
 from crmtray.ui.toast_window import ToastStack
 from tests.client.support import NOW, item
 from tests.ui.center_support import opened
-from tests.ui.support import Spawner
+from tests.ui.support import PREFERENCES, Spawner
 
 LONG = "Una conversación con Ana Pérez espera respuesta desde hace más de dos horas"
-PREFERENCES = Preferences(
-    notification_types=("unanswered", "hot_lead"),
-    push_notifications=True,
-    email_notifications=False,
-    email_address=None,
-    quiet_hours=("22:00", "08:00"),
-    work_days=("monday", "tuesday"),
-    min_priority="medium",
-    timezone="America/Argentina/Buenos_Aires",
-    locale="es-AR",
-)
 BUTTONS = tuple(ToastButton(label, lambda: None) for label in ("Responder", "Marcar como contactado", "Abrir"))
 
 
@@ -262,10 +251,10 @@ def test_shift_f10_opens_the_menu_of_the_row(center: Center, cache: Cache) -> No
     assert wanted == ["b"]
 
 
+# In the center the list comes first and the header last, see docs/keyboard.md.
+@pytest.mark.parametrize("window", list(WINDOWS), indirect=True)
 def test_tab_goes_from_the_top_down(window: QWidget) -> None:
     """Within what scrolls or stands together; rows of buttons from left to right."""
-    if window.objectName() == "center":
-        pytest.skip("the list comes first there, the header last; see docs/keyboard.md")
     window.setFocus()
     found = reached(window)
     places = [one.mapTo(window, one.rect().center()).y() for one in found]

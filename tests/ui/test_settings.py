@@ -40,19 +40,8 @@ from crmtray.ui.shortcut import Shortcut
 from crmtray.ui.tasks import Tasks
 from crmtray.ui.theme import Theme
 from tests.client.support import wait_until
-from tests.ui.support import Spawner
+from tests.ui.support import PREFERENCES, Spawner
 
-PREFERENCES = Preferences(
-    notification_types=("unanswered", "hot_lead"),
-    push_notifications=True,
-    email_notifications=False,
-    email_address=None,
-    quiet_hours=("22:00", "08:00"),
-    work_days=("monday", "tuesday"),
-    min_priority="medium",
-    timezone="America/Argentina/Buenos_Aires",
-    locale="es-AR",
-)
 AWAY = ApiError("unreachable", "No se pudo conectar con crm.", status=0, permanent=False, detail="no route")
 BROKEN = ApiError("internal_error", "El servidor no pudo hacerlo.", status=500, permanent=False, detail="500")
 

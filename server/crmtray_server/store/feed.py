@@ -101,7 +101,6 @@ def these_keys(wanted: Iterable[Key]) -> dict[str, Any]:
     return {"_keys": list(wanted)}
 
 
-_LOCKED_HEAD = sa.select(feeds.c.head).where(owned(feeds)).with_for_update()
 _LOCKED_HEADS = (  # sorted before they are locked, and so in one order everywhere
     sa.select(feeds.c.tenant_id, feeds.c.user_id, feeds.c.head)
     .where(of_people(feeds))
@@ -247,7 +246,7 @@ def update_ids(
 
 
 def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool], values: dict[str, Any]) -> Committed:
-    head = _lock(connection, scope)
+    head = _lock_all(connection, [scope])[scope]
     rows = connection.execute(kept(scope).where(where).order_by(notifications.c.first_seq)).all()
     if not rows:
         return Committed(scope, (), unread_count(connection, scope))
@@ -261,16 +260,8 @@ def _update(connection: Connection, scope: Scope, where: sa.ColumnElement[bool],
     return Committed(scope, made, unread_count(connection, scope))
 
 
-def _lock(connection: Connection, scope: Scope) -> int:
-    """The feed's head, with its row locked until the transaction ends (SQLite has locked the file already)."""
-    head = connection.execute(_LOCKED_HEAD, owner(scope)).scalar()
-    if head is None:
-        _insert_feeds(connection, [scope])
-        head = connection.execute(_LOCKED_HEAD, owner(scope)).scalar_one()
-    return int(head)
-
-
 def _lock_all(connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, int]:
+    """The heads, with their rows locked until the transaction ends (SQLite has locked the file already)."""
     heads_now = _heads_of(connection.execute(_LOCKED_HEADS, people(scopes)))
     missing = [scope for scope in scopes if scope not in heads_now]
     if missing:
